@@ -1,0 +1,259 @@
+"""NumPy on a few cores: work is cut into pieces that fit a cache, and the pieces are shared out.
+
+A pass over a large array waits for memory. Doing all passes of a formula on one piece, while it is
+in the cache, and then going on to the next, waits once. That is the idea behind every kernel here.
+
+Next: tensor.py, the engine that calls these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigan.backend.interface import AdamStep, Array, Backend, Window
+from minigan.backend.threads import Threads
+
+if TYPE_CHECKING:
+    from minigan.backend.random import RandomStream
+
+PIECE = 1 << 15  # numbers: 128 KiB of float32, of which several fit a core's second-level cache
+WIDE = 2048  # numbers: a row long enough for NumPy's inner loop to run at full speed
+
+
+class NumpyBackend(Backend):
+    name = "numpy"
+    xp = np
+
+    def __init__(self) -> None:
+        self.threads = Threads()
+
+    def asarray(self, data: Any) -> np.ndarray:
+        return np.asarray(data.get() if hasattr(data, "get") else data)  # get(): from CuPy
+
+    def to_numpy(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def synchronize(self) -> None:
+        """Nothing to wait for: NumPy returns when it is done."""
+
+    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        return step
+
+    def random_stream(self, seed: int, offset: int) -> RandomStream:
+        from minigan.backend.random import NumpyStream  # it imports this package in turn
+
+        return NumpyStream(seed, offset)
+
+    # ---- element by element ------------------------------------------------------------------
+
+    def elementwise(self, function: Callable[..., Array], arrays: Sequence[Any]) -> np.ndarray:
+        flat = _flat_views(arrays)
+        if flat is None:
+            return function(*arrays)
+        model = next(a for a in arrays if isinstance(a, np.ndarray))
+        starts = range(0, model.size, PIECE)
+        first = function(*[a[:PIECE] if isinstance(a, np.ndarray) else a for a in flat])
+        result = np.empty_like(model, dtype=first.dtype)  # keeps the model's memory order
+        out = _memory_order(result)
+        out[:PIECE] = first
+
+        def compute(start: int) -> None:
+            piece = slice(start, start + PIECE)
+            out[piece] = function(*[a[piece] if isinstance(a, np.ndarray) else a for a in flat])
+
+        self.threads.run(compute, starts[1:])
+        return result
+
+    # ---- sums and products ---------------------------------------------------------------------
+
+    def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.matmul(a, b)
+
+    def sum(self, a: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        return np.asarray(a.sum(axis=axes, keepdims=keepdims, dtype=a.dtype))
+
+    def column_sums(self, rows: np.ndarray) -> np.ndarray:
+        wide = _widened(rows)
+
+        def add_up(piece: slice) -> np.ndarray:
+            return wide[piece].sum(axis=0)  # (some of M/k, k·C) -> (k·C,)
+
+        partial = self.threads.run(add_up, _row_pieces(wide))
+        return np.sum(partial, axis=0).reshape(-1, rows.shape[1]).sum(axis=0)
+
+    def column_products(
+        self, rows: np.ndarray, others: np.ndarray, center: np.ndarray
+    ) -> np.ndarray:
+        wide, wide_others = _widened(rows), _widened(others)
+        wide_center = np.tile(center, wide.shape[1] // len(center))
+
+        def add_up(piece: slice) -> np.ndarray:
+            product = wide_others[piece] - wide_center
+            product *= wide[piece]
+            return product.sum(axis=0)
+
+        partial = self.threads.run(add_up, _row_pieces(wide))
+        return np.sum(partial, axis=0).reshape(-1, len(center)).sum(axis=0)
+
+    def column_moments(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        count, columns = rows.shape
+        mean = self.column_sums(rows) / rows.dtype.type(count)
+        wide = _widened(rows)
+        wide_mean = np.tile(mean, wide.shape[1] // columns)
+
+        def add_up(piece: slice) -> np.ndarray:
+            from_mean = wide[piece] - wide_mean
+            from_mean *= from_mean
+            return from_mean.sum(axis=0)
+
+        partial = self.threads.run(add_up, _row_pieces(wide))
+        squares = np.sum(partial, axis=0).reshape(-1, columns).sum(axis=0)
+        return mean, squares / rows.dtype.type(count)
+
+    def column_affine(self, *pairs: np.ndarray) -> np.ndarray:
+        *factors, shift = pairs
+        columns = len(shift)
+        wide = [_widened(rows) for rows in factors[0::2]]
+        repeat = wide[0].shape[1] // columns
+        scales = [np.tile(scale, repeat) for scale in factors[1::2]]
+        wide_shift = np.tile(shift, repeat)
+        result = np.empty(factors[0].shape, factors[0].dtype)
+        out = _widened(result)
+
+        def compute(piece: slice) -> None:
+            y = np.multiply(wide[0][piece], scales[0], out=out[piece])
+            for rows, scale in zip(wide[1:], scales[1:], strict=True):
+                y += rows[piece] * scale
+            y += wide_shift
+
+        self.threads.run(compute, _row_pieces(wide[0]))
+        return result
+
+    # ---- convolution, channels last ----------------------------------------------------------
+
+    def convolution(self, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
+        raise NotImplementedError
+
+    def transposed_convolution(
+        self, g: np.ndarray, w: np.ndarray, window: Window, size: tuple[int, int]
+    ) -> np.ndarray:
+        raise NotImplementedError
+
+    def kernel_gradient(
+        self, g: np.ndarray, x: np.ndarray, window: Window, kernel: tuple[int, int]
+    ) -> np.ndarray:
+        raise NotImplementedError
+
+    # ---- optimizers ------------------------------------------------------------------------------
+
+    def adam(
+        self,
+        parameters: np.ndarray,
+        gradients: Sequence[np.ndarray],
+        mean: np.ndarray,
+        square: np.ndarray,
+        count: np.ndarray,
+        options: AdamStep,
+    ) -> None:
+        count += 1
+        step = int(count[0])
+        lr, beta1, beta2, eps, weight_decay = options
+        # p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + eps), with numerator and denominator both
+        # multiplied by √(1−β₂ᵗ): one pass less over the numbers.
+        root = math.sqrt(1 - beta2**step)
+        rate, floor = lr * root / (1 - beta1**step), eps * root
+
+        def update(piece: tuple[slice, list[np.ndarray]]) -> None:
+            where, parts = piece
+            p, m, v = parameters[where], mean[where], square[where]
+            g = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            if weight_decay:
+                g = g + weight_decay * p
+            change = np.subtract(g, m)  # m += (1 − β₁)(g − m)
+            change *= 1 - beta1
+            m += change
+            np.multiply(g, g, out=change)  # v = β₂ v + (1 − β₂) g²
+            change *= 1 - beta2
+            v *= beta2
+            v += change
+            np.sqrt(v, out=change)
+            change += floor
+            np.divide(m, change, out=change)
+            change *= rate
+            p -= change
+
+        self.threads.run(update, _aligned_pieces(gradients))
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def _memory_order(array: np.ndarray) -> np.ndarray:
+    """The elements of a dense array as one line, in the order in which they lie in memory."""
+    if array.flags.c_contiguous:
+        return array.reshape(-1)
+    by_stride = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+    return array.transpose(by_stride).reshape(-1)
+
+
+def _is_dense(array: np.ndarray) -> bool:
+    if array.flags.c_contiguous:
+        return True
+    by_stride = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+    return array.transpose(by_stride).flags.c_contiguous
+
+
+def _flat_views(arrays: Sequence[Any]) -> list[Any] | None:
+    """The arrays as lines of memory in one common order; None if small, or of unlike layout."""
+    layout: tuple[Any, Any] | None = None
+    for a in arrays:
+        if isinstance(a, np.ndarray):
+            if a.size < 4 * PIECE:
+                return None
+            if layout is None:
+                if not _is_dense(a):
+                    return None
+                layout = a.shape, tuple(s // a.itemsize for s in a.strides)
+            elif layout != (a.shape, tuple(s // a.itemsize for s in a.strides)):
+                return None
+    return [_memory_order(a) if isinstance(a, np.ndarray) else a for a in arrays]
+
+
+def _widened(rows: np.ndarray) -> np.ndarray:
+    """(M, C) as (M/k, k·C): for few columns, NumPy's inner loop would be too short."""
+    count, columns = rows.shape
+    if not rows.flags.c_contiguous:
+        return rows
+    repeat = 1
+    while count % (2 * repeat) == 0 and 2 * repeat * columns <= WIDE:
+        repeat *= 2
+    return rows.reshape(count // repeat, repeat * columns)
+
+
+def _row_pieces(rows: np.ndarray) -> list[slice]:
+    height = max(1, PIECE // rows.shape[1])
+    return [slice(start, start + height) for start in range(0, len(rows), height)]
+
+
+def _aligned_pieces(gradients: Sequence[np.ndarray]) -> list[tuple[slice, list[np.ndarray]]]:
+    """Cut the line of all gradients into pieces; each comes with the arrays that lie in it."""
+    pieces: list[tuple[slice, list[np.ndarray]]] = []
+    parts: list[np.ndarray] = []
+    start = end = 0
+    for gradient in gradients:
+        line = gradient.reshape(-1)
+        taken = 0
+        while taken < len(line):
+            take = min(len(line) - taken, PIECE - (end - start))
+            parts.append(line[taken : taken + take])
+            taken, end = taken + take, end + take
+            if end - start == PIECE:
+                pieces.append((slice(start, end), parts))
+                start, parts = end, []
+    if parts:
+        pieces.append((slice(start, end), parts))
+    return pieces

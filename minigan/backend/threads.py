@@ -1,0 +1,90 @@
+"""A few threads that share out a loop, and single-threaded matrix products inside them.
+
+NumPy lets go of the interpreter while it computes, so plain Python threads do run at once.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+WORTHWHILE = 4  # pieces: below that, handing work over takes longer than doing it
+
+
+def usable_cores() -> int:
+    """The processors that this process may use: its affinity, and its control group's quota."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, max(1, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no control group, or "max": no limit
+        pass
+    return cores
+
+
+class Threads:
+    """A pool that is made when first used, and made anew in a forked child."""
+
+    def __init__(self, count: int | None = None) -> None:
+        self.count = count or usable_cores()
+        self._pool: ThreadPoolExecutor | None = None
+        self._blas = ThreadpoolController().select(user_api="blas").lib_controllers
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._pool = None  # a fork copies the pool's memory but none of its threads
+
+    def set_count(self, count: int) -> None:
+        """Use this many threads from now on, in our loops and in matrix products."""
+        if count < 1:
+            raise ValueError(f"the number of threads must be at least 1, not {count}")
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._pool, self.count = None, count
+        self._set_blas(count)
+
+    def run(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
+        """[work(piece) for piece in pieces], some of them at the same time.
+
+        Each thread takes a run of neighbours, so that the result of a piece never depends on
+        which thread was faster.
+        """
+        if self.count == 1 or len(pieces) < WORTHWHILE:
+            return [work(piece) for piece in pieces]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count - 1, thread_name_prefix="minigan")
+        share = -(-len(pieces) // self.count)
+        runs = [pieces[i : i + share] for i in range(0, len(pieces), share)]
+
+        def work_through(run: Sequence[Any]) -> list[Any]:
+            return [work(piece) for piece in run]
+
+        others = [self._pool.submit(work_through, run) for run in runs[1:]]
+        results = work_through(runs[0])  # the calling thread does its share
+        for other in others:
+            results.extend(other.result())
+        return results
+
+    @contextmanager
+    def single_threaded_products(self) -> Iterator[None]:
+        """Inside, a matrix product uses the calling thread alone: the loop around it is shared."""
+        self._set_blas(1)
+        try:
+            yield
+        finally:
+            self._set_blas(self.count)
+
+    def _set_blas(self, count: int) -> None:
+        for library in self._blas:
+            library.set_num_threads(count)

@@ -1,0 +1,41 @@
+"""Differentiable functions, one idea a file, under torch.nn.functional's names.
+
+Next: activations.py; then linear.py, normalization.py, losses.py, lookup.py, convolution.py.
+"""
+
+from minigan.functional.activations import (
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
+)
+from minigan.functional.linear import linear
+from minigan.functional.lookup import dropout, embedding
+from minigan.functional.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
+)
+from minigan.functional.normalization import batch_norm
+
+__all__ = [
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "embedding",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "tanh",
+]

@@ -1,0 +1,127 @@
+"""The functions between the layers: ReLU and its leaky kin, tanh, sigmoid, softplus, softmax.
+
+Next: linear.py.
+"""
+
+from __future__ import annotations
+
+from minigan.backend import backend_of
+from minigan.tensor import Array, Elementwise, Gradients, Tensor, log
+
+
+class LeakyReLU(Elementwise):
+    """y = x where x > 0, else slope · x        dL/dx = g where x > 0, else slope · g
+
+    At 0 the derivative is the slope, as in torch.
+    """
+
+    def __init__(self, slope: float) -> None:
+        self.slope = slope
+
+    def forward(self, x: Array) -> Array:
+        if 0 <= self.slope <= 1:
+            return backend_of(x).xp.maximum(x, x * self.slope)
+        return backend_of(x).xp.where(x > 0, x, x * self.slope)
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        (x,) = self.inputs
+        return LeakyReLUGradient(self.slope)(g, x.detach())
+
+
+class LeakyReLUGradient(Elementwise):
+    """y = a where x > 0, else slope · a        dL/da = g where x > 0, else slope · g
+
+    In x it is flat except for the step at 0, so x has no gradient.
+    """
+
+    def __init__(self, slope: float) -> None:
+        self.slope = slope
+
+    def forward(self, a: Array, x: Array) -> Array:
+        # (x > 0) is 0 or 1, so this is a factor of 1 or of the slope
+        return a * ((x > 0) * x.dtype.type(1 - self.slope) + x.dtype.type(self.slope))
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        _, x = self.inputs
+        return LeakyReLUGradient(self.slope)(g, x), None
+
+
+class Tanh(Elementwise):
+    """y = tanh x        dL/dx = g · (1 − y²)"""
+
+    def forward(self, x: Array) -> Array:
+        return backend_of(x).xp.tanh(x)
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        return g * (1 - y * y)
+
+
+class Sigmoid(Elementwise):
+    """y = 1 / (1 + e⁻ˣ)        dL/dx = g · y · (1 − y)
+
+    Written with e^−|x|, which cannot overflow: for x < 0, y = e^x / (1 + e^x).
+    """
+
+    def forward(self, x: Array) -> Array:
+        xp = backend_of(x).xp
+        e = xp.exp(-abs(x))
+        return xp.where(x >= 0, 1, e) / (1 + e)
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        return g * y * (1 - y)
+
+
+class Softplus(Elementwise):
+    """y = ln(1 + e^βx) / β        dL/dx = g · σ(βx)
+
+    Beyond βx > threshold it is x itself, to rounding.
+    """
+
+    def __init__(self, beta: float, threshold: float) -> None:
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, x: Array) -> Array:
+        xp = backend_of(x).xp
+        scaled = x * self.beta
+        y = (xp.maximum(scaled, 0) + xp.log1p(xp.exp(-abs(scaled)))) / self.beta
+        return xp.where(scaled > self.threshold, x, y)
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        (x,) = self.inputs
+        return g * sigmoid(x * self.beta)
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0); its derivative at 0 is 0."""
+    return LeakyReLU(0.0)(x)
+
+
+def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """x where positive, else negative_slope · x (Maas, Hannun and Ng 2013)."""
+    return LeakyReLU(negative_slope)(x)
+
+
+def tanh(x: Tensor) -> Tensor:
+    """The hyperbolic tangent, from −1 to 1."""
+    return Tanh()(x)
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + e⁻ˣ), from 0 to 1."""
+    return Sigmoid()(x)
+
+
+def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """ln(1 + e^βx) / β, a smooth max(x, 0)."""
+    return Softplus(beta, threshold)(x)
+
+
+def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """x − ln Σ eˣ along a dimension: the logarithms of probabilities that sum to 1."""
+    below_zero = x - x.detach().amax(dim, keepdim=True)  # so that no exponential overflows
+    return below_zero - log(below_zero.exp().sum(dim, keepdim=True))
+
+
+def softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """eˣ / Σ eˣ along a dimension: positive numbers that sum to 1."""
+    return log_softmax(x, dim).exp()

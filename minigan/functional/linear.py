@@ -1,0 +1,40 @@
+"""The linear layer's function: every output is a weighted sum of every input.
+
+Next: normalization.py.
+"""
+
+from __future__ import annotations
+
+from minigan.backend import backend_of
+from minigan.tensor import Array, Gradients, Op, Tensor
+
+
+class Linear(Op):
+    """y = x wᵀ + b        dL/dx = g w        dL/dw = gᵀ x        dL/db = Σ g over the rows
+
+    x (N, in), w (out, in), b (out,) or left out  ->  y (N, out)
+    """
+
+    def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
+        y = backend_of(x).matmul(x, w.T)
+        if b is not None:
+            y += b
+        return y
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        x, w, *b = self.inputs
+        gx = g @ w if self.needs[0] else None
+        gw = g.T @ x if self.needs[1] else None
+        return (gx, gw, g.sum(0) if self.needs[2] else None) if b else (gx, gw)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x weightᵀ + bias for x of (…, in), weight (out, in) and bias (out,): (…, out)."""
+    if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: the input of shape {x.shape} must end in the weight's "
+            f"{weight.shape[1]} inputs (weight {weight.shape})"
+        )
+    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # (…, in) -> (N, in)
+    y = Linear()(rows, weight) if bias is None else Linear()(rows, weight, bias)
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])

@@ -1,0 +1,167 @@
+"""Losses: one number that says how far the outputs are from what they should be.
+
+Next: lookup.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigan.backend import backend_of
+from minigan.functional.activations import log_softmax, sigmoid, softplus
+from minigan.tensor import Array, Elementwise, FusedOp, Gradients, Tensor
+
+
+class BinaryCrossEntropy(Elementwise):
+    """y = −t · ln p − (1 − t) · ln(1 − p), each logarithm held above −100
+
+    dL/dp = g · (p − t) / max(p(1 − p), 10⁻¹²)        dL/dt = g · (ln(1 − p) − ln p)
+
+    Both limits are torch's. The second costs the generator its gradient once the discriminator
+    is sure: behind a sigmoid it should be p − t, and is cut down as soon as p(1 − p) < 10⁻¹²,
+    that is from logits of ±27.6 on. BinaryCrossEntropyWithLogits has no such cliff.
+    """
+
+    def forward(self, p: Array, t: Array) -> Array:
+        log_p, log_q = _bounded_logs(p)
+        return (t - 1) * log_q - t * log_p
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        p, t = self.inputs
+        gp = g * (p - t) / (p * (1 - p)).clamp(min=1e-12) if self.needs[0] else None
+        if not self.needs[1]:
+            return gp, None
+        log_p, log_q = _bounded_logs(p.data)
+        return gp, g * Tensor(log_q - log_p)
+
+
+def _bounded_logs(p: Array) -> tuple[Array, Array]:
+    """max(ln p, −100) and max(ln(1 − p), −100)"""
+    xp = backend_of(p).xp
+    with np.errstate(divide="ignore"):
+        return xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)
+
+
+class BinaryCrossEntropyWithLogits(Elementwise):
+    """y = max(z, 0) − z · t + ln(1 + e^−|z|)        dL/dz = g · (σ(z) − t)        dL/dt = −g · z
+
+    The binary cross entropy of p = σ(z), without ever computing p: exact for any z.
+    """
+
+    def forward(self, z: Array, t: Array) -> Array:
+        xp = backend_of(z).xp
+        return xp.maximum(z, 0) - z * t + xp.log1p(xp.exp(-abs(z)))
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        z, t = self.inputs
+        gz = g * (sigmoid(z) - t) if self.needs[0] else None
+        return gz, -g * z if self.needs[1] else None
+
+
+class SoftmaxCrossEntropy(FusedOp):
+    """yₙ = ln Σⱼ e^xₙⱼ − xₙₖ, for the right class k of row n        dL/dx = g · (softmax(x) − 1ₖ)
+
+    x (N, C) scores  ->  y (N,); the labels k (N,) are integers from 0 to C − 1.
+    """
+
+    def __init__(self, labels: Array) -> None:
+        self.labels = labels
+
+    def formula(self, x: Tensor) -> Tensor:
+        rows = backend_of(x.data).xp.arange(x.shape[0])
+        return -log_softmax(x, 1)[rows, self.labels]
+
+    def forward(self, x: Array) -> Array:
+        xp = backend_of(x).xp
+        below_zero = x - x.max(axis=1, keepdims=True)
+        self.logs = below_zero - xp.log(xp.exp(below_zero).sum(axis=1, keepdims=True))
+        return -self.logs[xp.arange(len(x)), self.labels]
+
+    def backward_arrays(self, g: Array, y: Array) -> tuple[Array | None, ...]:
+        xp = backend_of(g).xp
+        gx = xp.exp(self.logs)
+        gx[xp.arange(len(gx)), self.labels] -= 1
+        gx *= g[:, None]
+        return (gx,)
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """−t ln p − (1 − t) ln(1 − p) for probabilities p = input and targets t of one shape."""
+    _check_same_shape("binary_cross_entropy", input, target)
+    if isinstance(input.data, np.ndarray):  # on a GPU a look at the numbers would stall the step
+        low, high = input.data.min(initial=0.0), input.data.max(initial=0.0)
+        if not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"binary_cross_entropy: inputs are probabilities from 0 to 1, these run from "
+                f"{low:.4g} to {high:.4g}; end the network in a Sigmoid, or use "
+                "binary_cross_entropy_with_logits"
+            )
+    return _reduced(BinaryCrossEntropy()(input, target), weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """The binary cross entropy of σ(input), exact however large the input (the logit) is."""
+    _check_same_shape("binary_cross_entropy_with_logits", input, target)
+    if pos_weight is None:
+        losses = BinaryCrossEntropyWithLogits()(input, target)
+    else:
+        losses = pos_weight * target * softplus(-input) + (1 - target) * softplus(input)
+    return _reduced(losses, weight, reduction)
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(input − target)². Shapes must be equal: torch would broadcast (N, 1) against (N,)."""
+    _check_same_shape("mse_loss", input, target)
+    return _reduced((input - target) ** 2, None, reduction)
+
+
+def cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """−ln softmax(input)ₖ for scores (N, C) and integer labels k = target (N,)."""
+    if input.ndim != 2 or target.shape != input.shape[:1]:
+        raise ValueError(
+            f"cross_entropy: scores (N, C) and labels (N,) are needed, "
+            f"got {input.shape} and {target.shape}"
+        )
+    if target.dtype.kind not in "iu":
+        raise ValueError(f"cross_entropy: labels are integers, these are {target.dtype}")
+    check_range("cross_entropy", target.data, input.shape[1])
+    return _reduced(SoftmaxCrossEntropy(target.data)(input), None, reduction)
+
+
+def check_range(name: str, labels: Array, classes: int) -> None:
+    """Refuse labels outside 0 … classes − 1 (not on a GPU, where a look would stall the step)."""
+    if isinstance(labels, np.ndarray) and labels.size:
+        low, high = labels.min(), labels.max()
+        if low < 0 or high >= classes:
+            wrong = low if low < 0 else high
+            raise ValueError(f"{name}: label {wrong} is outside the range 0 to {classes - 1}")
+
+
+def _check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        raise ValueError(
+            f"{name}: input and target must have one shape, got {input.shape} and {target.shape}"
+        )
+
+
+def _reduced(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    if weight is not None:
+        losses = losses * weight
+    if reduction == "mean":
+        return losses.mean()
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "none":
+        return losses
+    raise ValueError(f'reduction is "mean", "sum" or "none", not "{reduction}"')

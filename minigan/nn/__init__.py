@@ -1,0 +1,54 @@
+"""Layers and networks, under torch.nn's names.
+
+Next: module.py; then layers.py, init.py, summary.py.
+"""
+
+from minigan.nn import init
+from minigan.nn.layers import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    Dropout,
+    Embedding,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    Linear,
+    MSELoss,
+    ReLU,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    Unflatten,
+)
+from minigan.nn.module import Buffer, Module, Parameter, Sequential, frozen
+from minigan.nn.summary import summary
+
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Buffer",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Identity",
+    "LeakyReLU",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "Unflatten",
+    "frozen",
+    "init",
+    "summary",
+]

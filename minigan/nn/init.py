@@ -1,0 +1,77 @@
+"""Where weights begin: torch.nn.init's functions, in place on a tensor or its `.data`.
+
+Random numbers come from `generator`, or from this thread's default one: `manual_seed` fixes them.
+Next: summary.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minigan.backend import backend_of
+from minigan.backend.random import Generator, default_generator
+from minigan.tensor import Array, Tensor
+
+
+def _write(tensor: Tensor | Array, values: Any) -> Any:
+    array = tensor.data if isinstance(tensor, Tensor) else tensor
+    array[...] = backend_of(array).asarray(values) if hasattr(values, "shape") else values
+    if isinstance(tensor, Tensor):
+        tensor.mark_changed()
+    return tensor
+
+
+def normal_(
+    tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Any:
+    """Normal numbers of that mean and standard deviation."""
+    values = (generator or default_generator()).normal(tensor.shape, tensor.dtype)
+    return _write(tensor, values * std + mean)
+
+
+def uniform_(
+    tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Any:
+    """Numbers drawn evenly from [a, b)."""
+    values = (generator or default_generator()).uniform(tensor.shape, tensor.dtype)
+    return _write(tensor, values * (b - a) + a)
+
+
+def constant_(tensor: Any, val: float) -> Any:
+    """The same number everywhere."""
+    return _write(tensor, val)
+
+
+def zeros_(tensor: Any) -> Any:
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Any) -> Any:
+    return constant_(tensor, 1.0)
+
+
+def fan_in_and_out(tensor: Any) -> tuple[int, int]:
+    """How many inputs one output adds up, and how many outputs one input reaches.
+
+    For a weight (out, in, …) with a kernel area k: in · k and out · k.
+    """
+    if len(tensor.shape) < 2:
+        raise ValueError(f"fan in and out need a weight of 2 dimensions or more, {tensor.shape}")
+    area = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * area, tensor.shape[0] * area
+
+
+def kaiming_uniform_(tensor: Any, a: float = 0.0, generator: Generator | None = None) -> Any:
+    """U(−bound, bound), bound = √(6 / ((1 + a²) · fan in)) (He et al. 2015, equation 14).
+
+    With a = √5, as torch's layers have it, the bound is 1/√(fan in).
+    """
+    bound = math.sqrt(6 / ((1 + a * a) * fan_in_and_out(tensor)[0]))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
+    """U(−bound, bound), bound = gain · √(6 / (fan in + fan out)) (Glorot and Bengio 2010)."""
+    bound = gain * math.sqrt(6 / sum(fan_in_and_out(tensor)))
+    return uniform_(tensor, -bound, bound, generator)

@@ -1,0 +1,293 @@
+"""The layers, with torch's names, arguments, defaults and initial weights.
+
+A layer owns parameters and checks shapes; what it computes stands in functional/.
+Next: init.py, then summary.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigan import functional as F  # noqa: N812
+from minigan.backend.random import Generator
+from minigan.nn import init
+from minigan.nn.module import Buffer, Module, Parameter
+from minigan.tensor import Tensor
+
+
+def _empty(*shape: int) -> Parameter:
+    return Parameter(np.empty(shape, np.float32))
+
+
+class Identity(Module):
+    """What comes in goes out; any arguments are accepted, and ignored, as in torch."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Linear(Module):
+    """y = x weightᵀ + bias: (…, in_features) -> (…, out_features)."""
+
+    bias: Parameter | None
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = init.kaiming_uniform_(_empty(out_features, in_features), a=math.sqrt(5))
+        self.bias = None
+        if bias:
+            bound = 1 / math.sqrt(max(in_features, 1))
+            self.bias = init.uniform_(_empty(out_features), -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        bias = self.bias is not None
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
+
+
+class Flatten(Module):
+    """(N, …) -> (N, everything else)."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """One dimension in place of several: (N, C·H·W) -> (N, C, H, W)."""
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        at = self.dim % x.ndim
+        return x.reshape(*x.shape[:at], *self.unflattened_size, *x.shape[at + 1 :])
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+# `inplace` is torch's: there it saves memory. Here an activation never overwrites its input, and
+# the argument is accepted so that a class definition runs unchanged.
+
+
+class ReLU(Module):
+    """max(x, 0)"""
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class LeakyReLU(Module):
+    """x where positive, else negative_slope · x"""
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        self.negative_slope, self.inplace = negative_slope, inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
+
+
+class Tanh(Module):
+    """tanh x, from −1 to 1"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e⁻ˣ), from 0 to 1"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.sigmoid(x)
+
+
+class Softplus(Module):
+    """ln(1 + e^βx) / β"""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.softplus(x, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class _BatchNorm(Module):
+    """Batch normalization of each channel (Ioffe and Szegedy 2015).
+
+    The second argument is eps, the third is momentum, as in torch: `BatchNorm1d(n, 0.8)` sets
+    eps. Running statistics move by `momentum` towards the batch's; with momentum=None they are
+    the plain mean over all batches so far.
+    """
+
+    dimensions: tuple[int, ...]
+
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: Buffer | None
+    running_var: Buffer | None
+    num_batches_tracked: Buffer | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self.weight = init.ones_(_empty(num_features)) if affine else None
+        self.bias = init.zeros_(_empty(num_features)) if affine else None
+        self.running_mean = self.running_var = self.num_batches_tracked = None
+        if track_running_stats:
+            self.running_mean = Buffer(np.zeros(num_features, np.float32))
+            self.running_var = Buffer(np.ones(num_features, np.float32))
+            self.num_batches_tracked = Buffer(np.array(0, np.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
+            raise ValueError(
+                f"{type(self).__name__}({self.num_features}): expected "
+                f"{' or '.join(f'{n}' for n in self.dimensions)} dimensions with "
+                f"{self.num_features} channels in the second, got shape {x.shape}"
+            )
+        momentum = self.momentum
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked.data += 1
+            if momentum is None:  # the n-th batch weighs 1/n
+                momentum = 1 / self.num_batches_tracked.data.astype(x.dtype)
+        return F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            momentum if momentum is not None else 0.0,
+            self.eps,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalization of (N, C) or (N, C, L)."""
+
+    dimensions = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalization of images (N, C, H, W)."""
+
+    dimensions = (4,)
+
+
+class Dropout(Module):
+    """In training, each number is dropped with probability p and the rest divided by 1 − p."""
+
+    def __init__(
+        self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None
+    ) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p is a probability from 0 to 1, not {p}")
+        self.p, self.inplace, self.generator = p, inplace, generator
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.p, self.training, generator=self.generator)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Embedding(Module):
+    """A learned row of `embedding_dim` numbers for each label: (…,) -> (…, embedding_dim)."""
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.weight = init.normal_(_empty(num_embeddings, embedding_dim))
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return F.embedding(labels, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+
+class _Loss(Module):
+    def __init__(self, *, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+
+class BCELoss(_Loss):
+    """Binary cross entropy of probabilities: functional.binary_cross_entropy."""
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.weight = weight
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy(input, target, self.weight, self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """Binary cross entropy of logits: functional.binary_cross_entropy_with_logits."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.weight, self.pos_weight = weight, pos_weight
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(
+            input, target, self.weight, self.reduction, self.pos_weight
+        )
+
+
+class MSELoss(_Loss):
+    """Mean squared error: functional.mse_loss."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.mse_loss(input, target, self.reduction)
+
+
+class CrossEntropyLoss(_Loss):
+    """Cross entropy of a softmax over scores: functional.cross_entropy."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(input, target, self.reduction)
