@@ -1,0 +1,1 @@
+"""How good is a generator? Scores that need no download; read scores.py first, then parzen.py."""
