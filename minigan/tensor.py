@@ -1263,13 +1263,19 @@ def _new(array: Array, requires_grad: bool) -> Tensor:
 
 
 def zeros(
-    *size: Any, dtype: Any = np.float32, requires_grad: bool = False, backend: str = "numpy"
+    *size: Any,
+    dtype: Any = np.float32,
+    requires_grad: bool = False,
+    backend: str | Backend = "numpy",
 ) -> Tensor:
     return _new(get_backend(backend).xp.zeros(_shape(size), dtype), requires_grad)
 
 
 def ones(
-    *size: Any, dtype: Any = np.float32, requires_grad: bool = False, backend: str = "numpy"
+    *size: Any,
+    dtype: Any = np.float32,
+    requires_grad: bool = False,
+    backend: str | Backend = "numpy",
 ) -> Tensor:
     return _new(get_backend(backend).xp.ones(_shape(size), dtype), requires_grad)
 
@@ -1280,7 +1286,7 @@ def full(
     *,
     dtype: Any = np.float32,
     requires_grad: bool = False,
-    backend: str = "numpy",
+    backend: str | Backend = "numpy",
 ) -> Tensor:
     return _new(get_backend(backend).xp.full(tuple(size), fill_value, dtype), requires_grad)
 
@@ -1294,7 +1300,7 @@ def ones_like(x: Tensor) -> Tensor:
 
 
 def arange(
-    start: Scalar, end: Scalar | None = None, step: Scalar = 1, *, backend: str = "numpy"
+    start: Scalar, end: Scalar | None = None, step: Scalar = 1, *, backend: str | Backend = "numpy"
 ) -> Tensor:
     """start, start + step, … below end; integers (int64) if all three are, else float32."""
     first, last = (0, start) if end is None else (start, end)
@@ -1308,7 +1314,7 @@ def randn(
     generator: Generator | None = None,
     dtype: Any = np.float32,
     requires_grad: bool = False,
-    backend: str = "numpy",
+    backend: str | Backend = "numpy",
 ) -> Tensor:
     """Standard normal numbers, from `generator` or from this thread's default one."""
     source = generator or default_generator(backend=backend)
@@ -1320,7 +1326,7 @@ def rand(
     generator: Generator | None = None,
     dtype: Any = np.float32,
     requires_grad: bool = False,
-    backend: str = "numpy",
+    backend: str | Backend = "numpy",
 ) -> Tensor:
     """Numbers drawn evenly from [0, 1), from `generator` or from this thread's default one."""
     source = generator or default_generator(backend=backend)

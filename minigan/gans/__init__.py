@@ -1,0 +1,42 @@
+"""Generative adversarial networks: one paper, one file.
+
+Each file holds its networks, its hyperparameters and its training step. Next: base.py, gan.py.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import Any
+
+from minigan.backend import Backend
+from minigan.errors import UserError
+from minigan.gans.base import GAN
+from minigan.gans.gan import MLPGAN, Recipe
+
+__all__ = ["GAN", "MLPGAN", "Recipe", "SYSTEMS", "rebuild"]
+
+# What a checkpoint's "system" means: the class, and the class of its settings.
+SYSTEMS: dict[str, tuple[type[GAN], type[Any]]] = {"gan": (MLPGAN, Recipe)}
+
+
+def rebuild(
+    arrays: Any,
+    plain: dict[str, Any],
+    *,
+    backend: str | Backend = "numpy",
+    where: str | os.PathLike[str] = "the checkpoint",
+) -> GAN:
+    """The system that a checkpoint holds, ready to sample from or to train on."""
+    system = plain.get("system")
+    if system not in SYSTEMS:
+        raise UserError(f"{where} holds no system of minigan (it says {system!r})")
+    make, settings_class = SYSTEMS[system]
+    settings = plain["settings"]
+    known = {field.name for field in fields(settings_class)}
+    if not isinstance(settings, dict) or set(settings) != known:
+        raise UserError(f"{where} has settings of another version: {sorted(set(settings) ^ known)}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    gan = make(settings_class(**values), backend=backend)  # type: ignore[call-arg]
+    gan.load_state(arrays, plain)
+    return gan

@@ -1,0 +1,160 @@
+"""What every system of this package has: two networks, two optimizers and a source of noise.
+
+A system's own file says what the networks are and how they play; this one only keeps them
+together, samples from them, and can put their whole state into a checkpoint and take it out.
+
+Next: gan.py, the first game.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from minigan.backend import Backend, get_backend
+from minigan.backend.random import Generator as RandomGenerator
+from minigan.backend.random import manual_seed
+from minigan.errors import UserError
+from minigan.nn import Dropout, Module
+from minigan.optim import Optimizer
+from minigan.tensor import Array, Tensor, no_grad, ones, zeros
+
+Losses = dict[str, Tensor]
+
+
+class GAN:
+    """A generator and a discriminator that learn from each other.
+
+    A subclass sets `name`, builds its networks between `__init__` and `play`, makes its two
+    optimizers, and writes `step`. Its `settings`, a frozen dataclass of plain values, is all that
+    is needed to build it again: a checkpoint carries it.
+    """
+
+    name: ClassVar[str]
+
+    generator: Module
+    discriminator: Module
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+
+    def __init__(self, settings: Any, *, seed: int, backend: str | Backend, dtype: Any) -> None:
+        self.settings = settings
+        self.backend = get_backend(backend)
+        self.dtype = np.dtype(dtype)
+        manual_seed(seed)  # the initial weights: the same on every backend
+        # Noise and dropout of training come from one stream, samples from another: to look at a
+        # run does not change it.
+        self.random = RandomGenerator(seed, backend=self.backend).fork("training")
+        self._samples = RandomGenerator(seed, backend=self.backend).fork("samples")
+
+    def play(self, generator: Module, discriminator: Module) -> None:
+        """Take in the two networks: onto the backend, with the system's own randomness."""
+        self.generator = generator.to(self.dtype).to(self.backend)
+        self.discriminator = discriminator.to(self.dtype).to(self.backend)
+        for network in (generator, discriminator):
+            for module in network.modules():
+                if isinstance(module, Dropout):
+                    module.generator = self.random
+
+    def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
+        """One round of the game on real images (N, C, H, W): what it returns goes into the log."""
+        raise NotImplementedError
+
+    # ---- noise and labels of the two sides ----------------------------------------------------
+
+    def noise(self, count: int) -> Tensor:
+        """z (count, latent_dim), fresh from the training stream."""
+        return Tensor._wrap(self.random.normal((count, self.settings.latent_dim), self.dtype))
+
+    def ones(self, *shape: int) -> Tensor:
+        return ones(*shape, dtype=self.dtype, backend=self.backend)
+
+    def zeros(self, *shape: int) -> Tensor:
+        return zeros(*shape, dtype=self.dtype, backend=self.backend)
+
+    # ---- looking ----------------------------------------------------------------------
+
+    def sample_noise(self, count: int, *, seed: int = 0) -> Tensor:
+        """Noise for pictures: the same for the same seed, at any time, whatever was trained."""
+        source = self._samples.fork(seed)
+        return Tensor._wrap(source.normal((count, self.settings.latent_dim), self.dtype))
+
+    @no_grad()
+    def sample(self, noise: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) of the generator in eval mode: each depends on its own noise alone.
+
+        (In training mode batch norm would let the images of one batch see each other.)
+        """
+        was_training = self.generator.training
+        self.generator.eval()
+        try:
+            return self.generate(noise, labels)
+        finally:
+            self.generator.train(was_training)
+
+    def generate(self, noise: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The generator's answer; a conditional system also passes the labels on."""
+        return self.generator(noise)
+
+    def train(self, mode: bool = True) -> None:
+        self.generator.train(mode)
+        self.discriminator.train(mode)
+
+    # ---- state --------------------------------------------------------------------------
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Everything that the next step depends on: arrays by name, and plain values."""
+        arrays: dict[str, Array] = {}
+        plain: dict[str, Any] = {
+            "system": self.name,
+            "settings": dataclasses.asdict(self.settings),
+            "random": self.random.state_dict(),
+        }
+        for name, part in self._parts().items():
+            state = part.state_dict()
+            if isinstance(part, Module):
+                arrays |= {f"{name}.{key}": array for key, array in state.items()}
+                continue
+            plain[name] = {"param_groups": state["param_groups"], "steps": {}}
+            for index, moments in state["state"].items():
+                plain[name]["steps"][str(index)] = moments.pop("step")
+                arrays |= {f"{name}.{index}.{key}": array for key, array in moments.items()}
+        return {name: self.backend.to_numpy(array) for name, array in arrays.items()}, plain
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], plain: Mapping[str, Any]) -> None:
+        """Take over what `state` returned, on whichever backend that was."""
+        if plain.get("system") != self.name:
+            raise UserError(f"the checkpoint is of a {plain.get('system')}, not of a {self.name}")
+        for name, part in self._parts().items():
+            start = f"{name}."
+            own = {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
+            if isinstance(part, Module):
+                part.load_state_dict(own)
+                continue
+            state: dict[int, dict[str, Any]] = {
+                int(index): {"step": step} for index, step in plain[name]["steps"].items()
+            }
+            for key, array in own.items():
+                index, _, moment = key.partition(".")
+                state[int(index)][moment] = array
+            part.load_state_dict({"state": state, "param_groups": plain[name]["param_groups"]})
+        self.random.load_state_dict(plain["random"])
+
+    def not_finite(self) -> str | None:
+        """The first parameter or buffer that holds NaN or infinity, by name, or None."""
+        for name in ("generator", "discriminator"):
+            for key, array in self._parts()[name].state_dict().items():
+                if not bool(self.backend.xp.isfinite(array).all()):
+                    return f"{name}.{key}"
+        return None

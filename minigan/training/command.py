@@ -1,0 +1,95 @@
+"""The command line that all examples share: flags, and errors as one line with exit code 2.
+
+Next: run.py, what happens with the flags.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from minigan.errors import UserError
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return number
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    return 0 if text == "0" else positive(text)
+
+
+def rate(text: str) -> float:
+    """A positive number, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number, not {text!r}")
+    return number
+
+
+def fraction(text: str) -> float:
+    """A number from 0 up to, but not including, 1, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"must lie in [0, 1), not {text!r}")
+    return number
+
+
+def training_parser(description: str, *, out: str, data: str) -> argparse.ArgumentParser:
+    """The flags of every example that trains; an example adds its own.
+
+    `out` is the default run folder; `data` says what --data takes. Flags whose default depends on
+    the recipe are None until the example fills them in.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--epochs", type=positive, help="passes over the data (default: the recipe's)")
+    add("--batch-size", type=positive, help="images in a batch (default: the recipe's)")
+    add("--lr", type=rate, help="Adam's learning rate (default: the recipe's)")
+    add("--beta1", type=fraction, help="Adam's first beta (default: the recipe's)")
+    add("--latent-dim", type=positive, help="numbers in a noise vector (default: the recipe's)")
+    add("--seed", type=natural, default=0, help="of weights, noise and batch order")
+    add("--max-steps", type=positive, help="end at this iteration, counted from the beginning")
+    add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
+    add("--checkpoint-every", type=positive, default=1000, help="iterations between checkpoints")
+    add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
+    add("--data", type=Path, help=data)
+    add("--out", type=Path, default=Path(out), help="the run folder")
+    add("--resume", action="store_true", help="go on with the run in the folder")
+    add("--overwrite", action="store_true", help="replace the run in the folder")
+    add("--tensorboard", action="store_true", help="also write losses for TensorBoard")
+    add("--threads", type=positive, help="processor threads (default: all that may be used)")
+    add("--detect-anomaly", action="store_true", help="name the op that makes the first NaN (slow)")
+    return parser
+
+
+def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
+    """Call main with the command line; what a person did wrong becomes one line, exit code 2."""
+    try:
+        code = main(None)
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code or 0)

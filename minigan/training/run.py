@@ -1,0 +1,245 @@
+"""One training run in one folder: everything around the loop.
+
+It resumes or starts, trains, keeps metrics, pictures and checkpoints, stops when asked to, and
+refuses to go on with numbers that are no longer finite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from minigan import plots
+from minigan.backend import set_num_threads
+from minigan.data.loader import DataLoader
+from minigan.errors import UserError
+from minigan.gans.base import GAN
+from minigan.tensor import Tensor, detect_anomaly
+from minigan.training.loop import Report, train
+from minigan.training.progress import ProgressBar
+from minigan.training.run_folder import RunFolder
+
+# Settings that a resumed run may change: they do not alter what an iteration computes.
+FREE = ("epochs", "max_steps", "sample_every", "checkpoint_every", "log_every", "threads")
+
+Picture = Callable[[GAN], Tensor]
+
+
+def run(
+    gan: GAN,
+    loader: DataLoader,
+    options: argparse.Namespace,
+    *,
+    picture: Picture | None = None,
+    columns: int | None = None,
+    describe: Callable[[Report], str] | None = None,
+) -> int:
+    """Train as the command line's `options` say, in the folder `options.out`. Returns 0, or 130
+    if it was asked to stop (Ctrl-C or SIGTERM), after saving.
+
+    picture: the images of a sample picture; by default, 25 of the same noise each time.
+    columns: how many of them stand side by side.
+    describe: one line for the terminal at every sample picture, if the tutorial prints one.
+    """
+    if options.threads:
+        set_num_threads(options.threads)
+    config = {
+        "system": gan.name,
+        "settings": dataclasses.asdict(gan.settings),
+        "data": loader.dataset.name,
+        "backend": gan.backend.name,
+        "batch_size": loader.batch_size,
+        "seed": options.seed,
+        **{name: getattr(options, name) for name in FREE},
+    }
+    with RunFolder.open(
+        options.out,
+        config,
+        resume=options.resume,
+        overwrite=options.overwrite,
+        may_differ=(*FREE, "backend"),
+        also_made=("tensorboard/events*",),
+    ) as folder:
+        session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
+        return session.run()
+
+
+def _same_noise(gan: GAN) -> Tensor:
+    return gan.sample(gan.sample_noise(25))
+
+
+class Session:
+    """A run while it is under way."""
+
+    def __init__(
+        self,
+        gan: GAN,
+        loader: DataLoader,
+        folder: RunFolder,
+        options: argparse.Namespace,
+        picture: Picture,
+        columns: int | None,
+        describe: Callable[[Report], str] | None,
+    ) -> None:
+        self.gan, self.loader, self.folder, self.options = gan, loader, folder, options
+        self.picture, self.columns, self.describe = picture, columns, describe
+        self.iteration = 0
+        self.saved = -1
+        self.writer = _tensorboard(folder) if options.tensorboard else None
+
+    def run(self) -> int:
+        options = self.options
+        self._restore()
+        total = options.epochs * len(self.loader)
+        if options.max_steps:
+            total = min(total, options.max_steps)
+        if self.iteration == 0:
+            self._save_picture()
+        watch = detect_anomaly() if options.detect_anomaly else nullcontext()
+        with (
+            watch,
+            _stop_when_asked() as asked,
+            ProgressBar(total, initial=self.iteration, epochs=options.epochs) as bar,
+        ):
+            for note in (self.folder.note, self.note):
+                if note:
+                    bar.write(note)
+            reports = train(
+                self.gan,
+                self.loader,
+                epochs=options.epochs,
+                max_steps=options.max_steps,
+                iteration=self.iteration,
+            )
+            for report in reports:
+                self._take(report, bar)
+                if asked:
+                    break
+        self._save()
+        self._finish()
+        if asked:
+            print(
+                f"stopped at iteration {self.iteration}; go on with --resume --out {options.out}",
+                file=sys.stderr,
+            )
+            return 130
+        return 0
+
+    def _restore(self) -> None:
+        self.note: str | None = None
+        if not self.options.resume:
+            return
+        checkpoint = self.folder.load_checkpoint()
+        if checkpoint is not None:
+            self.note = checkpoint.note
+            self.gan.load_state(checkpoint.tensors, checkpoint.metadata)
+            self.loader.load_state_dict(checkpoint.metadata["loader"])
+            self.iteration = self.saved = checkpoint.metadata["iteration"]
+        self.folder.cut_back_to(self.iteration if checkpoint else None)
+
+    def _take(self, report: Report, bar: ProgressBar) -> None:
+        """Do with one report what is due."""
+        options = self.options
+        self.iteration = report.iteration
+        if report.iteration % options.log_every == 0:
+            self._log(report)
+        bar.update(report.iteration, report.losses, images=report.images, epoch=report.epoch)
+        if report.iteration % options.sample_every == 0:
+            self._save_picture()
+            if self.describe:
+                bar.write(self.describe(report))
+        if report.iteration % options.checkpoint_every == 0:
+            self._save()
+        if self.loader.epoch == report.epoch:  # the loader stands at the next epoch already
+            bar.end_epoch(report.epoch)
+
+    def _log(self, report: Report) -> None:
+        values = {name: float(loss) for name, loss in report.losses.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                culprit = self.gan.not_finite()
+                where = f"; the first bad numbers are in {culprit}" if culprit else ""
+                raise UserError(
+                    f"iteration {report.iteration}: {name} is {value}{where}. The last good "
+                    f"checkpoint is of iteration {max(self.saved, 0)}; --detect-anomaly names the "
+                    "op, and a smaller --lr may help"
+                )
+        row = {"iteration": report.iteration, "epoch": report.epoch, **values}
+        self.folder.append_metrics(row)
+        if self.writer:
+            for name, value in values.items():
+                self.writer.add_scalar(name, value, report.iteration)
+
+    def _save_picture(self) -> None:
+        path = self.folder.sample_path(self.iteration)
+        plots.save_grid(path, self.picture(self.gan).numpy(), columns=self.columns, scale=2)
+
+    def _save(self) -> None:
+        if self.saved == self.iteration:
+            return
+        if culprit := self.gan.not_finite():
+            raise UserError(
+                f"iteration {self.iteration}: {culprit} holds NaN or infinity; "
+                f"the last good checkpoint is of iteration {max(self.saved, 0)}"
+            )
+        arrays, plain = self.gan.state()
+        plain |= {
+            "iteration": self.iteration,
+            "loader": self.loader.state_dict(),
+            "data": self.loader.dataset.name,
+        }
+        self.folder.save_checkpoint(arrays, plain)
+        self.saved = self.iteration
+
+    def _finish(self) -> None:
+        """The pictures of the whole run."""
+        frames = [np.asarray(Image.open(path)) for path in self.folder.sample_paths()]
+        plots.save_animation(self.folder.animation_path, frames)
+        if self.folder.metrics_path.exists():
+            plots.save_losses(self.folder.losses_path, self.folder.metrics_path)
+        if self.writer:
+            self.writer.close()
+
+
+def _tensorboard(folder: RunFolder) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise UserError(
+            '--tensorboard needs tensorboardX: pip install "minigan[tensorboard]"'
+        ) from None
+    return SummaryWriter(str(folder.path / "tensorboard"))
+
+
+@contextmanager
+def _stop_when_asked() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM in a list, so that the loop stops between two iterations.
+
+    A second Ctrl-C interrupts at once, in the usual way.
+    """
+    asked: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals do not come here
+        yield asked
+        return
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
