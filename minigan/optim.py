@@ -49,19 +49,26 @@ class Optimizer:
         ends = list(itertools.accumulate(p.numel() for p in self.params))
         self.bounds = [0, *ends]  # parameter i is flat[bounds[i] : bounds[i + 1]]
         self.flat = xp.empty(ends[-1], self.params[0].dtype)
+        self.orders = [_memory_order(p.data) for p in self.params]
         for i, p in enumerate(self.params):
-            view = self.flat[self.bounds[i] : self.bounds[i + 1]].reshape(p.shape)
+            view = self._view(self.flat, i)
             view[...] = p.data
             p.data = view
         self.state = [xp.zeros_like(self.flat) for _ in self.state_names]
         self.runs = [Run(0, len(self.params), xp.zeros(1, np.int64))]
+
+    def _view(self, flat: Array, i: int) -> Array:
+        """Parameter i's part of a flat array, in its shape and in its memory order."""
+        shape, order = self.params[i].shape, self.orders[i]
+        in_memory = flat[self.bounds[i] : self.bounds[i + 1]].reshape([shape[a] for a in order])
+        return in_memory.transpose(sorted(range(len(order)), key=order.__getitem__))
 
     def options(self) -> dict[str, Any]:
         """The settings, under torch's names."""
         return {"lr": self.lr}
 
     def update(self, where: slice, gradients: list[Array], count: Array) -> None:
-        """Move flat[where] in place and raise count."""
+        """Move flat[where] in place and raise count; the gradients are lines, in order."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -86,7 +93,11 @@ class Optimizer:
         self._split_runs()
         for run in self.runs:
             params = self.params[run.first : run.last]
-            gradients = [p.grad.data for p in params if p.grad is not None]
+            gradients = [
+                p.grad.data.transpose(order).reshape(-1)  # a view where the orders agree
+                for p, order in zip(params, self.orders[run.first : run.last], strict=True)
+                if p.grad is not None
+            ]
             if gradients:
                 where = slice(self.bounds[run.first], self.bounds[run.last])
                 self.update(where, gradients, run.count)
@@ -114,9 +125,7 @@ class Optimizer:
         for run in self.runs:
             step = int(run.count[0])
             for i in range(run.first, run.last) if step else ():
-                shape = self.params[i].shape
-                views = [s[self.bounds[i] : self.bounds[i + 1]] for s in self.state]
-                arrays = [view.reshape(shape) for view in views]
+                arrays = [self._view(flat, i) for flat in self.state]
                 state[i] = {"step": step, **dict(zip(self.state_names, arrays, strict=True))}
         group = {**self.options(), "params": list(range(len(self.params)))}
         return {"state": state, "param_groups": [group]}
@@ -141,8 +150,7 @@ class Optimizer:
                         f"the optimizer state {name} of parameter {i} has shape "
                         f"{tuple(value.shape)} instead of {p.shape}"
                     )
-                array = 0 if value is None else backend.asarray(np.asarray(value)).reshape(-1)
-                flat[self.bounds[i] : self.bounds[i + 1]] = array
+                self._view(flat, i)[...] = 0 if value is None else backend.asarray(value)
         for name in self.options():
             setattr(self, name, group[name])
         self.runs, start = [], 0
@@ -151,6 +159,11 @@ class Optimizer:
             count = backend.xp.full(1, step, np.int64)
             self.runs.append(Run(start, start + length, count))
             start += length
+
+
+def _memory_order(array: Array) -> tuple[int, ...]:
+    """The axes from the widest step in memory to the narrowest: (0, 1, …) for C order."""
+    return tuple(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
 
 
 class SGD(Optimizer):
@@ -183,7 +196,7 @@ class SGD(Optimizer):
     def update(self, where: slice, gradients: list[Array], count: Array) -> None:
         xp = backend_of(self.flat).xp
         p, v = self.flat[where], self.state[0][where]
-        g = xp.concatenate([gradient.reshape(-1) for gradient in gradients])
+        g = xp.concatenate(gradients)
         if self.weight_decay:
             g += self.weight_decay * p
         if self.momentum:

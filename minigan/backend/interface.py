@@ -140,6 +140,6 @@ class Backend(ABC):
     ) -> None:
         """One Adam update in place on flat arrays of P numbers.
 
-        `gradients` are arrays whose elements, one array after another, are the P gradients.
+        `gradients` are flat arrays that, one after another, hold the P gradients.
         `count`, an array of one number, is the number of updates so far; it is raised by 1.
         """

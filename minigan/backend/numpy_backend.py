@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigan.backend import numpy_convolution
 from minigan.backend.interface import AdamStep, Array, Backend, Window
 from minigan.backend.threads import Threads
 
@@ -136,17 +137,17 @@ class NumpyBackend(Backend):
     # ---- convolution, channels last ----------------------------------------------------------
 
     def convolution(self, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
-        raise NotImplementedError
+        return numpy_convolution.convolution(self.threads, x, w, window)
 
     def transposed_convolution(
         self, g: np.ndarray, w: np.ndarray, window: Window, size: tuple[int, int]
     ) -> np.ndarray:
-        raise NotImplementedError
+        return numpy_convolution.transposed_convolution(self.threads, g, w, window, size)
 
     def kernel_gradient(
         self, g: np.ndarray, x: np.ndarray, window: Window, kernel: tuple[int, int]
     ) -> np.ndarray:
-        raise NotImplementedError
+        return numpy_convolution.kernel_gradient(self.threads, g, x, window, kernel)
 
     # ---- optimizers ------------------------------------------------------------------------------
 
@@ -244,8 +245,7 @@ def _aligned_pieces(gradients: Sequence[np.ndarray]) -> list[tuple[slice, list[n
     pieces: list[tuple[slice, list[np.ndarray]]] = []
     parts: list[np.ndarray] = []
     start = end = 0
-    for gradient in gradients:
-        line = gradient.reshape(-1)
+    for line in gradients:
         taken = 0
         while taken < len(line):
             take = min(len(line) - taken, PIECE - (end - start))

@@ -54,13 +54,15 @@ class Threads:
         self._pool, self.count = None, count
         self._set_blas(count)
 
-    def run(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
+    def run(
+        self, work: Callable[[Any], Any], pieces: Sequence[Any], *, least: int = WORTHWHILE
+    ) -> list[Any]:
         """[work(piece) for piece in pieces], some of them at the same time.
 
         Each thread takes a run of neighbours, so that the result of a piece never depends on
-        which thread was faster.
+        which thread was faster. Fewer than `least` pieces are left to the calling thread.
         """
-        if self.count == 1 or len(pieces) < WORTHWHILE:
+        if self.count == 1 or len(pieces) < least:
             return [work(piece) for piece in pieces]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.count - 1, thread_name_prefix="minigan")

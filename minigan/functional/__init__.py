@@ -12,6 +12,7 @@ from minigan.functional.activations import (
     softplus,
     tanh,
 )
+from minigan.functional.convolution import conv2d, conv_transpose2d, pad
 from minigan.functional.linear import linear
 from minigan.functional.lookup import dropout, embedding
 from minigan.functional.losses import (
@@ -26,6 +27,8 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "conv2d",
+    "conv_transpose2d",
     "cross_entropy",
     "dropout",
     "embedding",
@@ -33,6 +36,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "mse_loss",
+    "pad",
     "relu",
     "sigmoid",
     "softmax",

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigan import functional as F  # noqa: N812
 from minigan.backend.random import Generator
+from minigan.functional.convolution import Pair, pair
 from minigan.nn import init
 from minigan.nn.module import Buffer, Module, Parameter
 from minigan.tensor import Tensor
@@ -51,6 +52,145 @@ class Linear(Module):
     def extra_repr(self) -> str:
         bias = self.bias is not None
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
+
+
+class _Convolution(Module):
+    """What Conv2d and ConvTranspose2d share: a kernel, a bias, and how they are printed."""
+
+    weight: Parameter
+    bias: Parameter | None
+    output_padding: tuple[int, int] = (0, 0)
+
+    def __init__(
+        self,
+        weight_shape: tuple[int, int],
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair,
+        padding: Pair | str,
+        dilation: Pair,
+        groups: int,
+        bias: bool,
+        padding_mode: str,
+    ) -> None:
+        name = type(self).__name__
+        if groups != 1:
+            raise ValueError(f"{name}: only groups=1 is supported, got groups={groups}")
+        if padding_mode != "zeros":
+            raise ValueError(f'{name}: only padding_mode="zeros" is supported, got {padding_mode}')
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride, self.dilation = (
+            pair(kernel_size),
+            pair(stride),
+            pair(dilation),
+        )
+        self.padding = padding if isinstance(padding, str) else pair(padding)
+        # The memory order is (KH, KW, in, out), as the kernels of the backends want it.
+        memory = np.empty((*self.kernel_size, *reversed(weight_shape)), np.float32)
+        self.weight = Parameter(memory.transpose(3, 2, 0, 1))
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        self.bias = None
+        if bias:
+            bound = 1 / math.sqrt(max(init.fan_in_and_out(self.weight)[0], 1))
+            self.bias = init.uniform_(_empty(out_channels), -bound, bound)
+
+    def extra_repr(self) -> str:
+        parts = [
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}",
+            f"stride={self.stride}",
+        ]
+        if self.padding != (0, 0):
+            parts.append(f"padding={self.padding!r}")
+        if self.dilation != (1, 1):
+            parts.append(f"dilation={self.dilation}")
+        if self.output_padding != (0, 0):
+            parts.append(f"output_padding={self.output_padding}")
+        if self.bias is None:
+            parts.append("bias=False")
+        return ", ".join(parts)
+
+
+class Conv2d(_Convolution):
+    """Convolution of images: (N, in_channels, H, W) -> (N, out_channels, OH, OW).
+
+    weight (out_channels, in_channels, KH, KW). See functional.conv2d for the sizes.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+    ) -> None:
+        super().__init__(
+            (out_channels, in_channels),
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
+
+
+class ConvTranspose2d(_Convolution):
+    """The adjoint of a convolution: (N, in_channels, H, W) -> (N, out_channels, OH, OW).
+
+    weight (in_channels, out_channels, KH, KW). See functional.conv_transpose2d for the sizes.
+    """
+
+    padding: tuple[int, int]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        output_padding: Pair = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Pair = 1,
+        padding_mode: str = "zeros",
+    ) -> None:
+        self.output_padding = pair(output_padding)
+        super().__init__(
+            (in_channels, out_channels),
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose2d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            dilation=self.dilation,
+        )
 
 
 class Flatten(Module):

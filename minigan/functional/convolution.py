@@ -1,0 +1,257 @@
+"""Convolution, its adjoint and its kernel's gradient: one trilinear form, three derivatives.
+
+Let x ⋆ w be the convolution of images x with a kernel w, and g any array of its output's shape.
+
+    ⟨g, x ⋆ w⟩ = Σ over all places of g · x · w
+
+is linear in each of the three. Its derivative in g is the Convolution x ⋆ w, in x the
+TransposedConvolution of g with w, in w the KernelGradient of g with x. Differentiate any of these
+again and another one of the three comes out: so each rule below is written with the other two,
+and second and higher derivatives need no further code.
+
+Images are (N, C, H, W) and kernels (O, C, KH, KW) wherever one looks. In memory the channels lie
+last: `_last` below is a view, and the backend's kernels take and return that order.
+
+Next: ../nn/module.py.
+"""
+
+from __future__ import annotations
+
+from minigan.backend import Window, backend_of
+from minigan.tensor import Array, Gradients, Op, Tensor
+
+Pair = int | tuple[int, int]
+
+
+class Convolution(Op):
+    """y = x ⋆ w        dL/dx = TransposedConvolution(g, w)        dL/dw = KernelGradient(g, x)
+
+    x (N, C, H, W), w (O, C, KH, KW)  ->  y (N, O, OH, OW)
+    """
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+
+    def forward(self, x: Array, w: Array) -> Array:
+        return _first(backend_of(x).convolution(_last(x), _kernel_last(w), self.window))
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        x, w = self.inputs
+        size, kernel = x.shape[2:], w.shape[2:]
+        gx = TransposedConvolution(self.window, size)(g, w) if self.needs[0] else None
+        gw = KernelGradient(self.window, kernel)(g, x) if self.needs[1] else None
+        return gx, gw
+
+
+class TransposedConvolution(Op):
+    """y = the adjoint of x ↦ x ⋆ w, at a        dL/da = g ⋆ w        dL/dw = KernelGradient(a, g)
+
+    a (N, O, OH, OW), w (O, C, KH, KW)  ->  y (N, C, H, W), where (H, W) = size
+    """
+
+    def __init__(self, window: Window, size: tuple[int, int]) -> None:
+        self.window, self.size = window, size
+
+    def forward(self, a: Array, w: Array) -> Array:
+        backend = backend_of(a)
+        return _first(
+            backend.transposed_convolution(_last(a), _kernel_last(w), self.window, self.size)
+        )
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        a, w = self.inputs
+        ga = gw = None
+        if self.needs[0]:
+            # A size enlarged by output_padding may have room for one place more than `a` has.
+            height, width = a.shape[2:]
+            ga = Convolution(self.window)(g, w)
+            ga = ga if ga.shape == a.shape else ga[:, :, :height, :width]
+        if self.needs[1]:
+            gw = KernelGradient(self.window, w.shape[2:])(a, g)
+        return ga, gw
+
+
+class KernelGradient(Op):
+    """y = the adjoint of w ↦ x ⋆ w, at a        dL/da = x ⋆ g   dL/dx = TransposedConvolution(a, g)
+
+    a (N, O, OH, OW), x (N, C, H, W)  ->  y (O, C, KH, KW), where (KH, KW) = kernel
+    """
+
+    def __init__(self, window: Window, kernel: tuple[int, int]) -> None:
+        self.window, self.kernel = window, kernel
+
+    def forward(self, a: Array, x: Array) -> Array:
+        y = backend_of(a).kernel_gradient(_last(a), _last(x), self.window, self.kernel)
+        return y.transpose(3, 2, 0, 1)  # (KH, KW, C, O) -> (O, C, KH, KW)
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        a, x = self.inputs
+        ga = gx = None
+        if self.needs[0]:
+            height, width = a.shape[2:]
+            ga = Convolution(self.window)(x, g)
+            ga = ga if ga.shape == a.shape else ga[:, :, :height, :width]
+        if self.needs[1]:
+            gx = TransposedConvolution(self.window, x.shape[2:])(a, g)
+        return ga, gx
+
+
+def _last(x: Array) -> Array:
+    """(N, C, H, W) -> (N, H, W, C), a view"""
+    return x.transpose(0, 2, 3, 1)
+
+
+def _first(x: Array) -> Array:
+    """(N, H, W, C) -> (N, C, H, W), a view"""
+    return x.transpose(0, 3, 1, 2)
+
+
+def _kernel_last(w: Array) -> Array:
+    """(O, C, KH, KW) -> (KH, KW, C, O), contiguous: no copy for the layers' own weights."""
+    return backend_of(w).xp.ascontiguousarray(w.transpose(2, 3, 1, 0))
+
+
+class Pad(Op):
+    """y = a with zeros around the last two axes        dL/da = g without them"""
+
+    def __init__(self, left: int, right: int, top: int, bottom: int) -> None:
+        self.sides = (left, right, top, bottom)
+
+    def forward(self, a: Array) -> Array:
+        left, right, top, bottom = self.sides
+        around = [(0, 0)] * (a.ndim - 2) + [(top, bottom), (left, right)]
+        return backend_of(a).xp.pad(a, around)
+
+    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+        left, right, top, bottom = self.sides
+        return g[..., top : g.shape[-2] - bottom, left : g.shape[-1] - right]
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def pair(value: Pair) -> tuple[int, int]:
+    """One number for both directions, or (height, width)."""
+    if isinstance(value, int):
+        return value, value
+    height, width = value
+    return height, width
+
+
+def pad(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
+    """Zeros (left, right, top, bottom) around the images (…, H, W); torch's constant padding."""
+    return Pad(*pad)(x)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Slide the kernel over the images and add up the products (no flip: cross-correlation).
+
+    input (N, C, H, W) or (C, H, W), weight (O, C, KH, KW), bias (O,)  ->  (N, O, OH, OW) with
+    OH = ⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1. padding="same" keeps H and W
+    (stride 1 only), "valid" is 0. Only groups=1.
+    """
+    _check("conv2d", input, weight, channels=weight.shape[1], groups=groups)
+    if input.ndim == 3:
+        single = conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation)
+        return single.squeeze(0)
+    kernel = weight.shape[2:]
+    if padding == "same":
+        if pair(stride) != (1, 1):
+            raise ValueError(f'conv2d: padding "same" needs stride 1, not {stride}')
+        down, right = (d * (k - 1) for d, k in zip(pair(dilation), kernel, strict=True))
+        input = pad(input, (right // 2, right - right // 2, down // 2, down - down // 2))
+        padding = 0
+    elif padding == "valid":
+        padding = 0
+    elif isinstance(padding, str):
+        raise ValueError(f'conv2d: padding is a number, a pair, "same" or "valid", not "{padding}"')
+    window = Window(pair(stride), pair(padding), pair(dilation))
+    _check_window("conv2d", window)
+    if min(window.outputs(input.shape[2:], kernel)) < 1:
+        raise ValueError(
+            f"conv2d: a kernel of {kernel} with dilation {window.dilation} is larger than the "
+            f"image of {input.shape[2:]} with padding {window.padding}"
+        )
+    return _with_bias("conv2d", Convolution(window)(input, weight), bias)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> Tensor:
+    """The adjoint of conv2d: each pixel of the input spreads the kernel over the output.
+
+    input (N, C, H, W) or (C, H, W), weight (C, O, KH, KW), bias (O,)  ->  (N, O, OH, OW) with
+    OH = (H − 1)·stride − 2·padding + dilation·(KH − 1) + output_padding + 1. Several sizes OH
+    have the same H under conv2d: output_padding says which is meant. Only groups=1.
+    """
+    _check("conv_transpose2d", input, weight, channels=weight.shape[0], groups=groups)
+    if input.ndim == 3:
+        batch = input.unsqueeze(0)
+        return conv_transpose2d(
+            batch, weight, bias, stride, padding, output_padding, 1, dilation
+        ).squeeze(0)
+    window = Window(pair(stride), pair(padding), pair(dilation))
+    _check_window("conv_transpose2d", window)
+    extra = pair(output_padding)
+    for e, s, d in zip(extra, window.stride, window.dilation, strict=True):
+        if not 0 <= e < max(s, d):
+            raise ValueError(
+                f"conv_transpose2d: output_padding must be smaller than stride or dilation, "
+                f"got {extra} with stride {window.stride} and dilation {window.dilation}"
+            )
+    height, width = (
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, k, s, p, d, e in zip(input.shape[2:], weight.shape[2:], *window, extra, strict=True)
+    )
+    if min(height, width) < 1:
+        raise ValueError(
+            f"conv_transpose2d: an image of {input.shape[2:]} with padding {window.padding} gives "
+            f"an output of {(height, width)}; use less padding"
+        )
+    y = TransposedConvolution(window, (height, width))(input, weight)
+    return _with_bias("conv_transpose2d", y, bias)
+
+
+def _check(name: str, input: Tensor, weight: Tensor, *, channels: int, groups: int) -> None:
+    if groups != 1:
+        raise ValueError(f"{name}: only groups=1 is supported, got groups={groups}")
+    if weight.ndim != 4:
+        raise ValueError(f"{name}: the weight must have 4 dimensions, got shape {weight.shape}")
+    if input.ndim not in (3, 4):
+        raise ValueError(f"{name}: images are (N, C, H, W) or (C, H, W), got shape {input.shape}")
+    if input.shape[-3] != channels:
+        raise ValueError(
+            f"{name}: the input of shape {input.shape} has {input.shape[-3]} channels, "
+            f"the weight of shape {weight.shape} expects {channels}"
+        )
+
+
+def _check_window(name: str, window: Window) -> None:
+    if min(window.stride) < 1 or min(window.dilation) < 1 or min(window.padding) < 0:
+        raise ValueError(
+            f"{name}: stride and dilation must be at least 1 and padding at least 0, got "
+            f"stride {window.stride}, dilation {window.dilation}, padding {window.padding}"
+        )
+
+
+def _with_bias(name: str, y: Tensor, bias: Tensor | None) -> Tensor:
+    if bias is None:
+        return y
+    if bias.shape != y.shape[1:2]:
+        raise ValueError(f"{name}: the bias has shape {bias.shape}, the output {y.shape}")
+    return y + bias.reshape(1, -1, 1, 1)
