@@ -25,6 +25,18 @@ from minigan.tensor import Array, Tensor, no_grad, ones, zeros
 Losses = dict[str, Tensor]
 
 
+def cut(batch: Tensor, count: int) -> list[Tensor]:
+    """Cut (N, …) into `count` equal batches: a round with several discriminator updates gets
+    fresh images for each. What is left over is not used.
+
+    Raises UserError if there is not one image for each batch.
+    """
+    size = len(batch) // count
+    if size == 0:
+        raise UserError(f"a batch of {len(batch)} images cannot be cut into {count} batches")
+    return [batch[i * size : (i + 1) * size] for i in range(count)]
+
+
 class GAN:
     """A generator and a discriminator that learn from each other.
 
@@ -34,6 +46,8 @@ class GAN:
     """
 
     name: ClassVar[str]
+    loss_unit: ClassVar[str] = "nats"  # of what `step` returns as losses, for the curves
+    value_range: tuple[float, float] = (-1.0, 1.0)  # black and white in the images it learns from
 
     generator: Module
     discriminator: Module
@@ -67,7 +81,11 @@ class GAN:
 
     def noise(self, count: int) -> Tensor:
         """z (count, latent_dim), fresh from the training stream."""
-        return Tensor._wrap(self.random.normal((count, self.settings.latent_dim), self.dtype))
+        return self.draw_noise(self.random, count)
+
+    def draw_noise(self, source: RandomGenerator, count: int) -> Tensor:
+        """z (count, latent_dim), standard normal; a system with other noise overrides this."""
+        return Tensor._wrap(source.normal((count, self.settings.latent_dim), self.dtype))
 
     def ones(self, *shape: int) -> Tensor:
         return ones(*shape, dtype=self.dtype, backend=self.backend)
@@ -79,8 +97,7 @@ class GAN:
 
     def sample_noise(self, count: int, *, seed: int = 0) -> Tensor:
         """Noise for pictures: the same for the same seed, at any time, whatever was trained."""
-        source = self._samples.fork(seed)
-        return Tensor._wrap(source.normal((count, self.settings.latent_dim), self.dtype))
+        return self.draw_noise(self._samples.fork(seed), count)
 
     @no_grad()
     def sample(self, noise: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from minigan.errors import UserError
 
@@ -64,7 +65,7 @@ def training_parser(description: str, *, out: str, data: str) -> argparse.Argume
     add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--epochs", type=positive, help="passes over the data (default: the recipe's)")
     add("--batch-size", type=positive, help="images in a batch (default: the recipe's)")
-    add("--lr", type=rate, help="Adam's learning rate (default: the recipe's)")
+    add("--lr", type=rate, help="learning rate (default: the recipe's)")
     add("--beta1", type=fraction, help="Adam's first beta (default: the recipe's)")
     add("--latent-dim", type=positive, help="numbers in a noise vector (default: the recipe's)")
     add("--seed", type=natural, default=0, help="of weights, noise and batch order")
@@ -80,6 +81,11 @@ def training_parser(description: str, *, out: str, data: str) -> argparse.Argume
     add("--threads", type=positive, help="processor threads (default: all that may be used)")
     add("--detect-anomaly", action="store_true", help="name the op that makes the first NaN (slow)")
     return parser
+
+
+def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Those of the flags that the command line sets: they replace the recipe's own values."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:

@@ -181,7 +181,10 @@ class Session:
 
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
-        plots.save_grid(path, self.picture(self.gan).numpy(), columns=self.columns, scale=2)
+        images = self.picture(self.gan).numpy()
+        plots.save_grid(
+            path, images, columns=self.columns, scale=2, value_range=self.gan.value_range
+        )
 
     def _save(self) -> None:
         if self.saved == self.iteration:
@@ -205,7 +208,8 @@ class Session:
         frames = [np.asarray(Image.open(path)) for path in self.folder.sample_paths()]
         plots.save_animation(self.folder.animation_path, frames)
         if self.folder.metrics_path.exists():
-            plots.save_losses(self.folder.losses_path, self.folder.metrics_path)
+            path, metrics = self.folder.losses_path, self.folder.metrics_path
+            plots.save_losses(path, metrics, unit=self.gan.loss_unit)
         if self.writer:
             self.writer.close()
 
