@@ -1,0 +1,11 @@
+"""Where training images come from: MNIST (in the package), CIFAR-10, and folders of pictures.
+
+Next: loader.py, the data set and its batches.
+"""
+
+from minigan.data.cifar10 import cifar10
+from minigan.data.image_folder import image_folder
+from minigan.data.loader import DataLoader, ImageDataset
+from minigan.data.mnist import mnist
+
+__all__ = ["DataLoader", "ImageDataset", "cifar10", "image_folder", "mnist"]

@@ -1,0 +1,232 @@
+"""A set of images in memory, and the loader that deals it out in shuffled batches.
+
+Pixels stay bytes until the moment they are dealt: the set lies once on the device as uint8, and
+each batch is gathered and scaled there. Next: mnist.py, where such a set comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from PIL import Image
+
+from minigan.backend import Backend, get_backend
+from minigan.backend.random import Generator
+from minigan.errors import UserError
+from minigan.tensor import Tensor
+
+Batch = tuple[Tensor, Tensor | None]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """N images of one size, and perhaps the class of each.
+
+    Attributes:
+        images: uint8 (N, C, H, W), 0 is black and 255 is white.
+        labels: int64 (N,), numbers from 0, or None where nobody knows the classes.
+        name: what to call the set in a title or a log.
+        class_names: what label 0, 1, … means; empty if there are no labels or no names.
+
+    Raises:
+        UserError: an array has another type or shape, is empty, or holds an impossible label.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None = None
+    name: str = "images"
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
+            raise UserError(
+                f"{self.name}: images must be uint8 of shape (N, C, H, W), none of them 0; "
+                f"these are {images.dtype} of shape {images.shape}"
+            )
+        if labels is None:
+            return
+        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            raise UserError(
+                f"{self.name}: labels must be int64 of shape ({len(images)},), one per image; "
+                f"these are {labels.dtype} of shape {labels.shape}"
+            )
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or (self.class_names and highest >= len(self.class_names)):
+            raise UserError(
+                f"{self.name}: labels run from {lowest} to {highest}; they must count from 0"
+                + (f" to {len(self.class_names) - 1}" if self.class_names else "")
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def resized(self, size: int) -> ImageDataset:
+        """The same pictures, size × size pixels large.
+
+        One-channel pictures that are to grow by no more than a quarter get a black border instead:
+        MNIST's digits go from 28 to 32 with every pixel kept. Everything else is interpolated
+        (bilinear; when shrinking, over all the pixels that fall into one).
+
+        Raises:
+            UserError: the pictures are not square, or `size` is less than 1.
+        """
+        count, channels, side, width = self.images.shape
+        if size < 1 or side != width:
+            raise UserError(
+                f"{self.name}: pictures of {side} × {width} cannot be made {size} × {size}; "
+                "both must be square, and at least 1 pixel large"
+            )
+        if channels == 1 and side <= size <= side * 5 // 4:
+            before = (size - side) // 2
+            border = (before, size - side - before)
+            images = np.pad(self.images, ((0, 0), (0, 0), border, border))
+        else:
+            images = np.empty((count, channels, size, size), np.uint8)
+            old_planes = self.images.reshape(-1, side, side)  # (N, C, H, W) -> (N·C, H, W)
+            new_planes = images.reshape(-1, size, size)
+            for old, new in zip(old_planes, new_planes, strict=True):
+                smooth = Image.fromarray(old).resize((size, size), Image.Resampling.BILINEAR)
+                new[:] = np.asarray(smooth)
+        return replace(self, images=images)
+
+
+class DataLoader:
+    """Deals out a data set in batches, one epoch for each `for` loop.
+
+        loader = DataLoader(mnist("train"), 64, shuffle=True)
+        for images, labels in loader:  # (64, 1, 28, 28) float32 in [-1, 1]; (64,) int64
+            ...
+
+    The order of an epoch depends on `seed` and on the number of the epoch, on nothing else: not on
+    the backend, and not on what else draws random numbers. A place in the stream of batches is
+    therefore two numbers, `epoch` and `position`, and a loader is a bookmark: a `for` loop that is
+    left early, or that a crash ended, goes on at the next batch with the next `for` loop, in this
+    process or, through `state_dict`, in another one. To look at some pictures without moving the
+    bookmark, use `batch`.
+
+    Args:
+        dataset: the images. Their bytes are brought to the backend once, here.
+        batch_size: images in a batch. The last batch of an epoch holds what is left over.
+        shuffle: a new random order in each epoch; otherwise always the order of the data set.
+        drop_last: leave out the last batch if it would be smaller than the others.
+        seed: 0 <= seed < 2**128.
+        backend: "numpy", "cupy", or what `get_backend` returned.
+        dtype: float32 or, for checks, float64.
+        scale: what black and white become. (-1, 1) suits a generator that ends in tanh, (0, 1)
+            one that ends in a sigmoid.
+
+    Attributes:
+        epoch: epochs finished so far, which is the number of the epoch now being dealt.
+        position: images of this epoch dealt so far.
+
+    Raises:
+        UserError: an argument makes no sense, or there is not one batch to deal.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        *,
+        drop_last: bool = False,
+        seed: int = 0,
+        backend: str | Backend = "numpy",
+        dtype: DTypeLike = "float32",
+        scale: tuple[float, float] = (-1.0, 1.0),
+    ) -> None:
+        least = batch_size if drop_last else 1
+        if batch_size < 1 or least > len(dataset):
+            raise UserError(
+                f"{dataset.name} has {len(dataset)} images, which give no batch of {batch_size}"
+                + (" when smaller ones are dropped" if drop_last else "")
+            )
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise UserError(f"batches are float32 or float64, not {np.dtype(dtype)}")
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.drop_last = drop_last
+        self.backend = get_backend(backend)
+        self.dtype = np.dtype(dtype)
+        self.scale = scale
+        self.epoch = 0
+        self.position = 0
+        self._least = least  # fewer images than this make no batch
+        self._random = Generator(seed)
+        self._images = self.backend.asarray(dataset.images)
+        self._labels = None if dataset.labels is None else self.backend.asarray(dataset.labels)
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch."""
+        images = len(self.dataset)
+        return images // self.batch_size if self.drop_last else -(-images // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of this epoch that have not been dealt yet."""
+        epoch = self.epoch
+        order = self.backend.asarray(self.order(epoch))
+        while self.epoch == epoch:
+            chosen = order[self.position : self.position + self.batch_size]
+            # The bookmark moves before the batch is handed out, so that whoever saves it after
+            # working on the batch saves a place behind that batch.
+            self._move_to(epoch, self.position + self.batch_size)
+            yield self.batch(chosen)
+
+    def batch(self, indices: Any) -> Batch:
+        """The images with these numbers, scaled, and their labels; the bookmark does not move.
+
+        Returns images (B, C, H, W) and labels (B,), or None in their place.
+        """
+        indices = self.backend.asarray(indices)
+        pixels = self._images.take(indices, axis=0)  # (N, C, H, W) -> (B, C, H, W)
+        images = Tensor(self.backend.elementwise(self._scaled, [pixels]))
+        return images, None if self._labels is None else Tensor(self._labels.take(indices))
+
+    def _scaled(self, pixels: Any) -> Any:
+        """0 … 255 -> black … white. Both ends come out exactly, since 255 · (1/255) rounds to 1."""
+        black, white = self.scale
+        values = pixels.astype(self.dtype)
+        values *= (white - black) / 255
+        values += black
+        return values
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """(N,): the numbers of all images, in the order in which this epoch deals them."""
+        images = len(self.dataset)
+        if not self.shuffle:
+            return np.arange(images)
+        return self._random.fork(f"order of epoch {epoch}").permutation(images)
+
+    def _move_to(self, epoch: int, position: int) -> None:
+        if len(self.dataset) - position < self._least:
+            epoch, position = epoch + 1, 0
+        self.epoch, self.position = epoch, position
+
+    def state_dict(self) -> dict[str, int]:
+        """The bookmark: what the next batch depends on, besides the arguments of the loader."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from such a bookmark: the next `for` loop deals the rest of its epoch.
+
+        Raises:
+            UserError: `state` is not a bookmark, or one in a larger data set.
+        """
+        place = dict(state) if isinstance(state, Mapping) else {}
+        whole = all(type(number) is int and number >= 0 for number in place.values())
+        if (
+            set(place) != {"epoch", "position"}
+            or not whole
+            or place["position"] > len(self.dataset)
+        ):
+            raise UserError(
+                'a place in a data set is {"epoch": …, "position": …}, two whole numbers, of which '
+                f"the second is at most {len(self.dataset)} here; this one is {state!r}"
+            )
+        self._move_to(state["epoch"], state["position"])
