@@ -1,6 +1,7 @@
 """Differentiable functions, one idea a file, under torch.nn.functional's names.
 
-Next: activations.py; then linear.py, normalization.py, losses.py, lookup.py, convolution.py.
+Next: activations.py; then linear.py, normalization.py, losses.py, lookup.py, convolution.py,
+maxout.py.
 """
 
 from minigan.functional.activations import (
@@ -21,6 +22,7 @@ from minigan.functional.losses import (
     cross_entropy,
     mse_loss,
 )
+from minigan.functional.maxout import maxout
 from minigan.functional.normalization import batch_norm
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "leaky_relu",
     "linear",
     "log_softmax",
+    "maxout",
     "mse_loss",
     "pad",
     "relu",

@@ -12,7 +12,7 @@ and second and higher derivatives need no further code.
 Images are (N, C, H, W) and kernels (O, C, KH, KW) wherever one looks. In memory the channels lie
 last: `_last` below is a view, and the backend's kernels take and return that order.
 
-Next: ../nn/module.py.
+Next: maxout.py.
 """
 
 from __future__ import annotations

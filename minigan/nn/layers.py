@@ -193,6 +193,30 @@ class ConvTranspose2d(_Convolution):
         )
 
 
+class Maxout(Module):
+    """The largest of `pieces` linear functions: (N, in_features) -> (N, out_features).
+
+    A parameter has `pieces · out_features` rows: first piece 0 of every unit, then piece 1, ….
+    torch has no such layer; weights begin as in Linear. See functional.maxout.
+    """
+
+    def __init__(self, in_features: int, out_features: int, pieces: int) -> None:
+        if pieces < 1:
+            raise ValueError(f"Maxout: a unit needs at least 1 piece, not {pieces}")
+        self.in_features, self.out_features, self.pieces = in_features, out_features, pieces
+        rows = pieces * out_features
+        self.weight = init.kaiming_uniform_(_empty(rows, in_features), a=math.sqrt(5))
+        bound = 1 / math.sqrt(max(in_features, 1))
+        self.bias = init.uniform_(_empty(rows), -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.maxout(F.linear(x, self.weight, self.bias), self.pieces)
+
+    def extra_repr(self) -> str:
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, pieces={self.pieces}"
+
+
 class Flatten(Module):
     """(N, …) -> (N, everything else)."""
 
