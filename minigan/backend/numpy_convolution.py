@@ -68,7 +68,7 @@ def kernel_gradient(
     """The adjoint of `convolution` in w: columnsᵀ · g, summed over the batch."""
     channels, (height, width, out) = x.shape[3], g.shape[1:]
     depth = kernel[0] * kernel[1] * channels  # K
-    pieces = list(_few_images(threads, len(x), height * width * depth))
+    pieces = list(_few_images(threads, len(x), height * width * depth)) or [slice(0)]
     share = -(-len(pieces) // threads.count)
     shares = [pieces[i : i + share] for i in range(0, len(pieces), share)]
 
@@ -110,7 +110,8 @@ def _columns(
         (image, down * line, right * pixel, dy * line, dx * pixel, channel),
         writeable=False,
     )
-    return seen.reshape(n * rows * across, -1)  # the copy: until here all were views
+    depth = kernel[0] * kernel[1] * channels
+    return seen.reshape(n * rows * across, depth)  # the copy: until here all were views
 
 
 def _from_columns(columns: np.ndarray, window: Window, size: tuple[int, int]) -> np.ndarray:

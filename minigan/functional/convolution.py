@@ -134,6 +134,8 @@ def pair(value: Pair) -> tuple[int, int]:
     """One number for both directions, or (height, width)."""
     if isinstance(value, int):
         return value, value
+    if not isinstance(value, tuple | list) or [type(number) for number in value] != [int, int]:
+        raise ValueError(f"expected a whole number or a pair of them, got {value!r}")
     height, width = value
     return height, width
 
@@ -230,8 +232,10 @@ def conv_transpose2d(
 def _check(name: str, input: Tensor, weight: Tensor, *, channels: int, groups: int) -> None:
     if groups != 1:
         raise ValueError(f"{name}: only groups=1 is supported, got groups={groups}")
-    if weight.ndim != 4:
-        raise ValueError(f"{name}: the weight must have 4 dimensions, got shape {weight.shape}")
+    if weight.ndim != 4 or 0 in weight.shape:
+        raise ValueError(
+            f"{name}: the weight must have 4 dimensions, none of them 0, got shape {weight.shape}"
+        )
     if input.ndim not in (3, 4):
         raise ValueError(f"{name}: images are (N, C, H, W) or (C, H, W), got shape {input.shape}")
     if input.shape[-3] != channels:

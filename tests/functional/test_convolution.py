@@ -1,0 +1,495 @@
+"""Convolutions against torch in float64, for whatever geometry Hypothesis thinks of."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from minigan import functional as F  # noqa: N812
+from minigan.backend import Window, get_backend, numpy_convolution
+from minigan.backend.threads import Threads
+from minigan.functional.convolution import Convolution, KernelGradient, TransposedConvolution
+from minigan.tensor import Tensor, grad
+
+CLOSE = {"rtol": 1e-11, "atol": 1e-11}
+LAYOUTS = ("channels first", "channels last", "every second", "reversed", "repeated")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One convolution: sizes (height, width) and how the kernel steps."""
+
+    batch: int | None  # None: a single image (C, H, W)
+    channels: int
+    out_channels: int
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int] | str
+    dilation: tuple[int, int]
+    output_padding: tuple[int, int]
+    bias: bool
+    layout: str
+    seed: int
+
+    @property
+    def images(self) -> tuple[int, ...]:
+        """The shape of the input."""
+        batch = () if self.batch is None else (self.batch,)
+        return (*batch, self.channels, *self.size)
+
+    def has_output(self) -> bool:
+        if isinstance(self.padding, str):
+            padding = self.reach() if self.padding == "same" else (0, 0)
+        else:
+            padding = (2 * self.padding[0], 2 * self.padding[1])
+        sides = zip(self.size, padding, self.reach(), strict=True)
+        return all(n + p - r >= 1 for n, p, r in sides)
+
+    def has_transposed_output(self) -> bool:
+        assert not isinstance(self.padding, str)
+        sides = zip(
+            self.size, self.stride, self.padding, self.reach(), self.output_padding, strict=True
+        )
+        return all((n - 1) * s - 2 * p + r + e + 1 >= 1 for n, s, p, r, e in sides)
+
+    def reach(self) -> tuple[int, int]:
+        """How far behind its first pixel a kernel ends: dilation · (kernel − 1)."""
+        height, width = (d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True))
+        return height, width
+
+
+def pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+@st.composite
+def cases(draw: st.DrawFn, transposed: bool = False) -> Case:
+    padding: Any = draw(pairs(0, 3))
+    stride, dilation = draw(pairs(1, 3)), draw(pairs(1, 3))
+    if not transposed and draw(st.integers(0, 3)) == 0:
+        padding = draw(st.sampled_from(["same", "valid"]))
+        stride = (1, 1) if padding == "same" else stride
+    extra = [draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)]
+    case = Case(
+        batch=draw(st.sampled_from([None, 1, 2, 3])),
+        channels=draw(st.integers(1, 4)),
+        out_channels=draw(st.integers(1, 5)),
+        size=draw(pairs(1, 7)),
+        kernel=draw(pairs(1, 4)),
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        output_padding=(extra[0], extra[1]) if transposed else (0, 0),
+        bias=draw(st.booleans()),
+        layout=draw(st.sampled_from(LAYOUTS)),
+        seed=draw(st.integers(0, 2**32 - 1)),
+    )
+    assume(case.has_transposed_output() if transposed else case.has_output())
+    return case
+
+
+def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
+    """Numbers of x's shape whose memory is in some other order, with gaps, or shared."""
+    if layout == "channels last":
+        return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, -3, -1)), -1, -3)
+    if layout == "every second":
+        return np.repeat(x, 2, axis=-1)[..., ::2]
+    if layout == "reversed":
+        return x[..., ::-1, ::-1]
+    if layout == "repeated":  # all rows of an image are the same memory
+        return np.broadcast_to(x[..., :1, :], x.shape)
+    return x
+
+
+def arrays_of(case: Case, weight_shape: tuple[int, ...]) -> list[np.ndarray]:
+    random = np.random.default_rng(case.seed)
+    x = laid_out(random.normal(size=case.images), case.layout)
+    w = random.normal(size=(*weight_shape, *case.kernel))
+    return [x, w, random.normal(size=case.out_channels)] if case.bias else [x, w]
+
+
+def ours_conv(case: Case, tensors: list[Tensor]) -> Tensor:
+    x, w, *bias = tensors
+    return F.conv2d(x, w, *bias or [None], case.stride, case.padding, case.dilation)
+
+
+def torch_conv(case: Case, tensors: list[torch.Tensor]) -> torch.Tensor:
+    x, w, *bias = tensors
+    b = bias[0] if bias else None
+    return torch.nn.functional.conv2d(x, w, b, case.stride, case.padding, case.dilation)
+
+
+def ours_transposed(case: Case, tensors: list[Tensor]) -> Tensor:
+    x, w, *bias = tensors
+    rest = case.stride, case.padding, case.output_padding, 1, case.dilation
+    return F.conv_transpose2d(x, w, *bias or [None], *rest)
+
+
+def torch_transposed(case: Case, tensors: list[torch.Tensor]) -> torch.Tensor:
+    x, w, *bias = tensors
+    rest = case.stride, case.padding, case.output_padding, 1, case.dilation
+    return torch.nn.functional.conv_transpose2d(x, w, bias[0] if bias else None, *rest)
+
+
+def derivatives(
+    function: Callable[[list[Any]], Any],
+    inputs: list[Any],
+    differentiate: Callable[..., Any],
+    random_like: Callable[[Any], Any],
+) -> tuple[list[Any], list[Any]]:
+    """All first gradients under a random cotangent, and all gradients of a random mix of those.
+
+    The second ones go through every pair of inputs, the cotangent being an input too. The same
+    lines run on our engine and on torch's.
+    """
+    y = function(inputs)
+    cotangent = random_like(y)
+    first = differentiate((y * cotangent).sum(), inputs, create_graph=True)
+    mixed = sum((g * random_like(g).detach()).sum() for g in first)
+    # The bias is not asked for: a convolution is linear in it, and its second gradients are 0.
+    return list(first), list(differentiate(mixed, [*inputs[:2], cotangent]))
+
+
+def check(
+    case: Case,
+    weight_shape: tuple[int, ...],
+    ours: Callable[[Case, list[Tensor]], Tensor],
+    theirs: Callable[[Case, list[torch.Tensor]], torch.Tensor],
+) -> None:
+    arrays = arrays_of(case, weight_shape)
+    tensors = [Tensor(a, requires_grad=True) for a in arrays]
+    torches = [torch.tensor(np.ascontiguousarray(a), requires_grad=True) for a in arrays]
+    expected_y = theirs(case, torches).detach().numpy()
+    np.testing.assert_allclose(ours(case, tensors).numpy(), expected_y, **CLOSE)
+
+    def drawing(make: Callable[[np.ndarray], Any]) -> Callable[[Any], Any]:
+        random = np.random.default_rng(case.seed + 1)  # the same numbers for both sides
+        return lambda like: make(random.normal(size=tuple(like.shape)))
+
+    found = derivatives(
+        lambda inputs: ours(case, inputs),
+        tensors,
+        grad,
+        drawing(lambda array: Tensor(array, requires_grad=True)),
+    )
+    expected = derivatives(
+        lambda inputs: theirs(case, inputs),
+        torches,
+        torch.autograd.grad,
+        drawing(lambda array: torch.tensor(array, requires_grad=True)),
+    )
+    for mine, its in zip([*found[0], *found[1]], [*expected[0], *expected[1]], strict=True):
+        np.testing.assert_allclose(mine.numpy(), its.detach().numpy(), **CLOSE)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch pads a copy; so do we
+@given(case=cases())
+def test_conv2d_and_both_orders_of_its_gradients_are_torchs(case: Case) -> None:
+    check(case, (case.out_channels, case.channels), ours_conv, torch_conv)
+
+
+@given(case=cases(transposed=True))
+def test_conv_transpose2d_and_both_orders_of_its_gradients_are_torchs(case: Case) -> None:
+    check(case, (case.channels, case.out_channels), ours_transposed, torch_transposed)
+
+
+@given(case=cases())
+def test_the_three_ops_are_the_derivatives_of_one_trilinear_form(case: Case) -> None:
+    """⟨g, x ⋆ w⟩ = ⟨transposed(g, w), x⟩ = ⟨kernel gradient(g, x), w⟩"""
+    assume(case.batch is not None and not isinstance(case.padding, str))
+    assert not isinstance(case.padding, str)
+    window = Window(case.stride, case.padding, case.dilation)
+    x, w = (Tensor(a) for a in arrays_of(case, (case.out_channels, case.channels))[:2])
+    y = Convolution(window)(x, w)
+    g = Tensor(np.random.default_rng(case.seed + 1).normal(size=y.shape))
+    whole = (g * y).sum().item()
+    through_x = (TransposedConvolution(window, case.size)(g, w) * x).sum().item()
+    through_w = (KernelGradient(window, case.kernel)(g, x) * w).sum().item()
+    scale = np.abs(g.numpy()).sum() * np.abs(y.numpy()).max() + 1
+    assert math.isclose(whole, through_x, abs_tol=1e-13 * scale)
+    assert math.isclose(whole, through_w, abs_tol=1e-13 * scale)
+
+
+@given(case=cases(transposed=True))
+def test_output_padding_gives_the_size_that_conv2d_takes_back(case: Case) -> None:
+    """Transposing undoes what a convolution does to the size, whatever the rounding was."""
+    assume(all(e < s for e, s in zip(case.output_padding, case.stride, strict=True)))
+    x, w, *_ = (Tensor(a) for a in arrays_of(case, (case.channels, case.out_channels)))
+    y = ours_transposed(case, [x, w])
+    back = F.conv2d(y, w, None, case.stride, case.padding, case.dilation)
+    assert back.shape == x.shape
+
+
+# --- numbers and memory ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["channels first", "channels last"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_number_type_is_kept_and_the_channels_lie_last(dtype: Any, layout: str) -> None:
+    random = np.random.default_rng(0)
+    x = Tensor(laid_out(random.normal(size=(2, 3, 7, 6)).astype(dtype), layout), True)
+    w = Tensor(random.normal(size=(4, 3, 2, 2)).astype(dtype), True)
+    b = Tensor(random.normal(size=4).astype(dtype), True)
+    y = F.conv2d(x, w, b, stride=2, padding=1)
+    z = F.conv_transpose2d(y, w, stride=2, padding=1)
+    for images in (y, z, *grad(z.sum(), [x, y], create_graph=True)):
+        assert images.dtype == dtype
+        assert images.data.transpose(0, 2, 3, 1).flags.c_contiguous
+    for gradient in grad(z.sum(), [w, b]):
+        assert gradient.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_in_the_wrong_number_type_would_be_seen(dtype: Any) -> None:
+    x = Tensor(np.ones((1, 2, 4, 4), dtype), True)
+    w = Tensor(np.ones((3, 2, 3, 3), dtype), True)
+    first = grad(F.conv2d(x, w).sum(), [x, w], create_graph=True)
+    second = grad(sum((g * g).sum() for g in first), [x, w])
+    assert [g.dtype for g in (*first, *second)] == [np.dtype(dtype)] * 4
+
+
+def test_an_input_that_needs_no_gradient_costs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = Tensor(np.ones((2, 3, 5, 5)))
+    w = Tensor(np.ones((4, 3, 2, 2)), requires_grad=True)
+
+    def refuse(*arrays: Any) -> None:
+        raise AssertionError("the gradient of the images was computed, and nobody wants it")
+
+    monkeypatch.setattr(TransposedConvolution, "forward", refuse)
+    F.conv2d(images, w).sum().backward()
+    assert w.grad is not None
+
+
+@pytest.fixture
+def three_threads() -> Iterator[Threads]:
+    yield Threads(3)
+    backend = get_backend("numpy")
+    backend.threads.set_count(backend.threads.count)  # the matrix library is common to all
+
+
+def every_kernel(threads: Threads, batch: int, dtype: Any = np.float64) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    window, kernel, size = Window((2, 1), (1, 2), (1, 2)), (3, 2), (9, 8)
+    x = random.normal(size=(batch, *size, 5)).astype(dtype)
+    w = random.normal(size=(*kernel, 5, 4)).astype(dtype)
+    g = random.normal(size=(batch, *window.outputs(size, kernel), 4)).astype(dtype)
+    return [
+        numpy_convolution.convolution(threads, x, w, window),
+        numpy_convolution.transposed_convolution(threads, g, w, window, size),
+        numpy_convolution.kernel_gradient(threads, g, x, window, kernel),
+    ]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("columns", [1, 5000, 10**9])
+def test_a_batch_in_pieces_on_threads_equals_one_piece(
+    three_threads: Threads, monkeypatch: pytest.MonkeyPatch, batch: int, columns: int
+) -> None:
+    whole = every_kernel(Threads(1), batch)
+    monkeypatch.setattr(numpy_convolution, "COLUMNS", columns)
+    for mine, expected in zip(every_kernel(three_threads, batch), whole, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-12, atol=1e-12)
+
+
+@given(
+    count=st.integers(1, 200),
+    threads=st.integers(1, 9),
+    columns_per_image=st.integers(1, 3 << 20),
+)
+def test_the_pieces_are_the_batch_each_image_once(
+    count: int, threads: int, columns_per_image: int
+) -> None:
+    pool = Threads(threads)
+    pieces = list(numpy_convolution._few_images(pool, count, columns_per_image))
+    images = [i for piece in pieces for i in range(piece.start, piece.stop)]
+    assert images == list(range(count))
+    largest = max(piece.stop - piece.start for piece in pieces)
+    assert largest == 1 or largest * columns_per_image <= numpy_convolution.COLUMNS
+
+
+def test_a_large_float32_batch_is_as_exact_as_torchs() -> None:
+    """Sizes at which the work is really cut up: 32 images of 2.3 MB of columns each."""
+    random = np.random.default_rng(0)
+    x, w = random.normal(size=(32, 24, 32, 30)), random.normal(size=(16, 24, 5, 5))
+    cotangent = random.normal(size=(32, 16, 32, 30))
+
+    def by_torch(dtype: torch.dtype) -> list[np.ndarray]:
+        inputs = [torch.tensor(a, dtype=dtype, requires_grad=True) for a in (x, w)]
+        y = torch.nn.functional.conv2d(*inputs, padding=2)
+        gradients = torch.autograd.grad(y, inputs, torch.tensor(cotangent, dtype=dtype))
+        return [result.detach().numpy() for result in (y, *gradients)]
+
+    ours = [Tensor(a.astype(np.float32), True) for a in (x, w)]
+    y = F.conv2d(*ours, padding=2)
+    found = [y, *grad(y, ours, Tensor(cotangent.astype(np.float32)))]
+    float32, float64 = by_torch(torch.float32), by_torch(torch.float64)
+    for mine, its, exact in zip(found, float32, float64, strict=True):
+        assert np.abs(mine.numpy() - exact).max() < 2 * np.abs(its - exact).max()
+
+
+def test_an_empty_batch_is_torchs_too() -> None:
+    x, w = Tensor(np.zeros((0, 3, 5, 6)), True), Tensor(np.ones((4, 3, 2, 2)), True)
+    y = F.conv2d(x, w)
+    assert y.shape == (0, 4, 4, 5)
+    gx, gw = grad(y.sum(), [x, w])
+    assert gx.shape == x.shape and not gw.numpy().any()
+    assert F.conv_transpose2d(y, w).shape == x.shape
+
+
+def peak_beyond_results(threads: Threads, batch: int, kernel: int) -> int:
+    """Bytes that the hungriest of the three needs besides what it returns."""
+    x = np.ones((batch, 32, 32, 16), np.float32)
+    w = np.ones((kernel, kernel, 16, 16), np.float32)
+    window = Window(padding=(kernel // 2, kernel // 2))
+    worst = 0
+    tracemalloc.start()
+    try:
+        for compute in (
+            lambda: numpy_convolution.convolution(threads, x, w, window),
+            lambda: numpy_convolution.transposed_convolution(threads, x, w, window, (32, 32)),
+            lambda: numpy_convolution.kernel_gradient(threads, x, x, window, (kernel, kernel)),
+        ):
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            result = compute()
+            worst = max(worst, tracemalloc.get_traced_memory()[1] - before - result.nbytes)
+            del result
+    finally:
+        tracemalloc.stop()
+    return worst
+
+
+def test_memory_grows_neither_with_the_batch_nor_with_the_kernel() -> None:
+    """The columns of these batches would be 39, 157 and 308 MB."""
+    sizes = ((24, 5), (96, 5), (96, 7))
+    few, many, wide = (peak_beyond_results(Threads(1), *size) for size in sizes)
+    of_a_thread = 2 * 4 * numpy_convolution.COLUMNS  # the columns, and smaller arrays
+    assert max(few, many, wide) < of_a_thread
+    assert many < 1.1 * few
+
+
+def test_each_thread_needs_that_much_again(three_threads: Threads) -> None:
+    assert peak_beyond_results(three_threads, 96, 5) < 3 * 2 * 4 * numpy_convolution.COLUMNS
+
+
+# --- what a person may get wrong ------------------------------------------------------------------
+
+
+def images(*shape: int) -> Tensor:
+    return Tensor(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 5, 3, 3)),
+            ["conv2d", "(2, 3, 8, 8)", "3 channels", "(4, 5, 3, 3)", "expects 5"],
+        ),
+        (
+            lambda: F.conv_transpose2d(images(2, 3, 8, 8), images(4, 5, 3, 3)),
+            ["conv_transpose2d", "(2, 3, 8, 8)", "3 channels", "(4, 5, 3, 3)", "expects 4"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 4, 9), images(4, 3, 5, 2)),
+            ["conv2d", "(5, 2)", "larger than the image of (4, 9)", "padding (0, 0)"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 4, 9), images(4, 3, 3, 2), padding=1, dilation=(3, 1)),
+            ["dilation (3, 1)", "larger than the image of (4, 9)", "padding (1, 1)"],
+        ),
+        (
+            lambda: F.conv_transpose2d(images(1, 3, 2, 9), images(3, 4, 2, 2), padding=2),
+            ["conv_transpose2d", "(2, 9)", "padding (2, 2)", "less padding"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 4, 8, 8), images(4, 2, 3, 3), groups=2),
+            ["conv2d", "only groups=1", "groups=2"],
+        ),
+        (
+            lambda: F.conv_transpose2d(images(2, 4, 8, 8), images(4, 2, 3, 3), groups=2),
+            ["conv_transpose2d", "only groups=1", "groups=2"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3, 3), padding="full"),
+            ["conv2d", '"same"', '"valid"', '"full"'],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3, 3), stride=2, padding="same"),
+            ["conv2d", '"same" needs stride 1', "2"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3, 3), padding=-1),
+            ["conv2d", "padding at least 0", "padding (-1, -1)"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3, 3), stride=0),
+            ["conv2d", "at least 1", "stride (0, 0)"],
+        ),
+        (
+            lambda: F.conv_transpose2d(images(2, 3, 8, 8), images(3, 4, 3, 3), dilation=0),
+            ["conv_transpose2d", "at least 1", "dilation (0, 0)"],
+        ),
+        (
+            lambda: F.conv_transpose2d(
+                images(2, 3, 8, 8), images(3, 4, 3, 3), stride=2, output_padding=2
+            ),
+            ["output_padding must be smaller", "(2, 2)", "stride (2, 2)"],
+        ),
+        (
+            lambda: F.conv2d(images(3, 8), images(4, 3, 3, 3)),
+            ["conv2d", "(N, C, H, W) or (C, H, W)", "(3, 8)"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3)),
+            ["conv2d", "weight", "4 dimensions", "(4, 3, 3)"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3, 3), images(3)),
+            ["conv2d", "bias", "(3,)", "(2, 4, 6, 6)"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3, 3), padding=(1, 2, 3)),
+            ["a whole number or a pair", "(1, 2, 3)"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 3, 3), stride=1.5),  # type: ignore
+            ["a whole number or a pair", "1.5"],
+        ),
+        (
+            lambda: F.conv2d(images(2, 3, 8, 8), images(4, 3, 0, 3)),
+            ["conv2d", "weight", "none of them 0", "(4, 3, 0, 3)"],
+        ),
+    ],
+)
+def test_an_error_names_the_function_and_the_numbers(
+    call: Callable[[], Tensor], words: list[str]
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_pad_puts_zeros_where_torch_does() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    ours, theirs = Tensor(x, True), torch.tensor(x, requires_grad=True)
+    y, expected = F.pad(ours, (1, 2, 0, 3)), torch.nn.functional.pad(theirs, (1, 2, 0, 3))
+    np.testing.assert_array_equal(y.numpy(), expected.detach().numpy())
+    cotangent = np.random.default_rng(1).normal(size=y.shape)
+    y.backward(cotangent)
+    expected.backward(torch.tensor(cotangent))
+    assert ours.grad is not None and theirs.grad is not None
+    np.testing.assert_array_equal(ours.grad.numpy(), theirs.grad.numpy())
