@@ -101,7 +101,7 @@ class _Convolution(Module):
             f"stride={self.stride}",
         ]
         if self.padding != (0, 0):
-            parts.append(f"padding={self.padding!r}")
+            parts.append(f"padding={self.padding}")
         if self.dilation != (1, 1):
             parts.append(f"dilation={self.dilation}")
         if self.output_padding != (0, 0):
