@@ -52,15 +52,21 @@ def fraction(text: str) -> float:
     return number
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default of each flag that has one; switches have none to speak of."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_none = action.default is None or action.default is False
+        return action.help if has_none else super()._get_help_string(action)
+
+
 def training_parser(description: str, *, out: str, data: str) -> argparse.ArgumentParser:
     """The flags of every example that trains; an example adds its own.
 
     `out` is the default run folder; `data` says what --data takes. Flags whose default depends on
     the recipe are None until the example fills them in.
     """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=Help)
     add = parser.add_argument
     add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--epochs", type=positive, help="passes over the data (default: the recipe's)")
