@@ -12,6 +12,7 @@ Next: functional/, where the networks' own functions are written in the same way
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ContextDecorator, contextmanager
@@ -123,9 +124,8 @@ class Tensor:
     ) -> None:
         if isinstance(data, Tensor):
             data = data.data
-        if backend is None and not hasattr(data, "__array__"):
-            backend = "numpy"
-        array = data if backend is None else get_backend(backend).asarray(data)
+        home = _home(data) if backend is None else get_backend(backend)
+        array = home.asarray(data)
         if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
             dtype = np.float32
         self.data = array if dtype is None else array.astype(dtype, copy=False)
@@ -143,9 +143,14 @@ class Tensor:
     def _wrap(array: Array) -> Tensor:
         """A tensor of an array that is known to be one: no checks, no conversions."""
         tensor = Tensor.__new__(Tensor)
-        tensor.data = array
+        # NumPy returns a bare number where an array without dimensions is meant
+        tensor.data = np.asarray(array) if isinstance(array, np.generic) else array
         tensor._start()
         return tensor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied (deepcopy) or pickled, it is a leaf with an order of its own, never its twin's."""
+        return type(self), (self.data, self.requires_grad)
 
     # ---- what it is -----------------------------------------------------------------------
 
@@ -355,9 +360,10 @@ class Tensor:
         return Negate()(self)
 
     def __pow__(self, exponent: Scalar) -> Tensor:
-        if isinstance(exponent, Tensor):
+        p = _operand(exponent, self)
+        if isinstance(p, Tensor):
             raise TypeError("the exponent of ** is a plain number; write exp(b * log(a)) instead")
-        return Power(exponent)(self)
+        return Power(p)(self)
 
     # Comparisons give booleans, which have no derivative and so no op.
 
@@ -442,7 +448,8 @@ class Tensor:
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         start, end = start_dim % max(self.ndim, 1), end_dim % max(self.ndim, 1)
-        return self.reshape(*self.shape[:start], -1, *self.shape[end + 1 :])
+        size = math.prod(self.shape[start : end + 1])  # not -1: with N = 0 it could be any number
+        return self.reshape(*self.shape[:start], size, *self.shape[end + 1 :])
 
     def squeeze(self, dim: int | None = None) -> Tensor:
         drop = range(self.ndim) if dim is None else [dim % self.ndim]
@@ -533,8 +540,7 @@ class Op:
             array = self.apply(*arrays)
         except ValueError as error:
             raise self._explained(error, inputs) from error
-        # NumPy returns a bare number where an array without dimensions is meant
-        y = Tensor._wrap(np.asarray(array) if isinstance(array, np.generic) else array)
+        y = Tensor._wrap(array)
         if _mode.recording:
             tracked = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
             if True in tracked:
@@ -772,12 +778,22 @@ def _array(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
 
 
+def _home(data: Any) -> Backend:
+    """The backend of an array; NumPy for anything else that can become one."""
+    try:
+        return backend_of(data)
+    except TypeError:
+        return get_backend("numpy")
+
+
 def _operand(x: Any, like: Tensor) -> Any:
     """The other side of an operator: a tensor, or a plain number, which stays one."""
+    if isinstance(x, np.generic):
+        x = x.item()  # to NumPy a float64 number is wide, and would make float32 arrays float64
     if isinstance(x, Tensor | float | int):  # bool is an int
         return x
-    if hasattr(x, "__array__") or isinstance(x, list | tuple):
-        return Tensor(like.backend.asarray(x))
+    if hasattr(x, "__array__"):
+        return Tensor(x, backend=like.backend)
     raise TypeError(f"cannot combine a Tensor with a {type(x).__name__}")
 
 
@@ -806,7 +822,7 @@ def _axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:
 
 
 def _count(shape: Shape, axes: Shape) -> int:
-    return int(np.prod([shape[a] for a in axes], dtype=np.int64))
+    return math.prod(shape[a] for a in axes)
 
 
 def _plain_index(index: Any) -> Any:
@@ -965,7 +981,8 @@ class Maximum(Elementwise):
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
         a, b = self.inputs
-        return g * _share(a.data, b.data, g.dtype), g * _share(b.data, a.data, g.dtype)
+        share_a, share_b = _shares(_array(a), _array(b), g)
+        return g * share_a, g * share_b
 
 
 class Minimum(Elementwise):
@@ -976,12 +993,15 @@ class Minimum(Elementwise):
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
         a, b = self.inputs
-        return g * _share(b.data, a.data, g.dtype), g * _share(a.data, b.data, g.dtype)
+        share_b, share_a = _shares(_array(a), _array(b), g)
+        return g * share_a, g * share_b
 
 
-def _share(winner: Array, loser: Array, dtype: Any) -> Tensor:
-    """1 where the first is larger, 1/2 where they are equal."""
-    return Tensor._wrap(((winner > loser) * 1.0 + (winner == loser) * 0.5).astype(dtype))
+def _shares(a: Array | Scalar, b: Array | Scalar, g: Tensor) -> tuple[Tensor, Tensor]:
+    """Which is larger: 1 for it and 0 for the other, or 1/2 for each where they are equal."""
+    share_a: Array = (a > b) * 1.0 + (a == b) * 0.5
+    share_a = share_a.astype(g.dtype)
+    return Tensor._wrap(share_a), Tensor._wrap(1 - share_a)
 
 
 class Where(Elementwise):
@@ -1043,7 +1063,7 @@ class Copy(Identity):
     """y = a, in memory of its own        dL/da = g"""
 
     def forward(self, a: Array) -> Array:
-        return a.copy()
+        return a.copy(order="K")  # in the same memory order
 
 
 # ---------------------------------------------------------------------------------------------
@@ -1080,6 +1100,8 @@ class Sum(Op):
         self.axes, self.keepdim = axes, keepdim
 
     def forward(self, a: Array) -> Array:
+        if a.dtype.kind != "f":
+            a = a.astype(np.int64)  # booleans are counted, and small integers must not overflow
         return backend_of(a).sum(a, self.axes, self.keepdim)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
@@ -1234,12 +1256,12 @@ def clamp(x: Tensor, min: Scalar | None = None, max: Scalar | None = None) -> Te
     return Clamp(min, max)(x)
 
 
-def maximum(a: Tensor, b: Tensor) -> Tensor:
-    return Maximum()(a, as_tensor(b))
+def maximum(a: Tensor, b: Tensor | Array | Scalar) -> Tensor:
+    return Maximum()(a, _operand(b, a))
 
 
-def minimum(a: Tensor, b: Tensor) -> Tensor:
-    return Minimum()(a, as_tensor(b))
+def minimum(a: Tensor, b: Tensor | Array | Scalar) -> Tensor:
+    return Minimum()(a, _operand(b, a))
 
 
 def where(condition: Tensor | Array, a: Any, b: Any) -> Tensor:
