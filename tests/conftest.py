@@ -1,0 +1,58 @@
+"""What all tests share: how hypothesis searches, and `--backend`, which says where tensors live.
+
+    pytest                           arrays are NumPy's
+    pytest --backend cupy            arrays are CuPy's, on a GPU
+    pytest --backend cupy-on-cpu     arrays are CuPy's, on the pretended GPU of cupy_on_cpu/
+
+A test that makes tensors takes the `backend` fixture and puts them there. A test marked `gpu` runs
+with `--backend cupy` alone.
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from minigan.backend import Backend, get_backend
+
+# No deadline: a busy machine is not a failure. HYPOTHESIS_PROFILE=thorough searches for longer.
+settings.register_profile("default", deadline=None, max_examples=20)
+settings.register_profile("ci", deadline=None, max_examples=20, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default")
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backend",
+        choices=["numpy", "cupy", "cupy-on-cpu"],
+        default="numpy",
+        help="where the tensors of the tests live",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--backend") == "cupy-on-cpu":
+        # Before anything imports cupy. The folder is no package of ours, hence the path.
+        sys.path.insert(0, str(Path(__file__).parent))
+        importlib.import_module("cupy_on_cpu.emulator").install()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--backend") == "cupy":
+        return
+    skip = pytest.mark.skip(reason="needs a GPU: run with --backend cupy")
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """The backend that this run of the tests is about."""
+    return get_backend("numpy" if request.config.getoption("--backend") == "numpy" else "cupy")
