@@ -118,10 +118,7 @@ def _from_columns(columns: np.ndarray, window: Window, size: tuple[int, int]) ->
     """(n, OH, OW, KH, KW, C) -> (n, H, W, C): the adjoint of `_columns`, it adds up what meets."""
     (top, left), (down, right), (dy, dx) = window.padding, window.stride, window.dilation
     n, rows, across, high, wide, channels = columns.shape
-    # The kernel may reach over the padded image where an output_padding has enlarged it.
-    height = max(size[0] + 2 * top, (rows - 1) * down + (high - 1) * dy + 1)
-    width = max(size[1] + 2 * left, (across - 1) * right + (wide - 1) * dx + 1)
-    padded = np.zeros((n, height, width, channels), columns.dtype)
+    padded = np.zeros((n, size[0] + 2 * top, size[1] + 2 * left, channels), columns.dtype)
     for a in range(high):
         for b in range(wide):
             ys = slice(a * dy, a * dy + (rows - 1) * down + 1, down)
