@@ -30,12 +30,12 @@ def train(
     Both count from the very beginning; a resumed run passes the `iteration` that it starts at and
     a loader that stands where it stopped.
     """
-    step = gan.backend.compiled(gan.step)
+    play = gan.backend.compiled(gan.play_round)
     gan.train()
     while loader.epoch < epochs and (max_steps is None or iteration < max_steps):
         epoch = loader.epoch + 1
         for images, labels in loader:
-            losses = step(images, labels)
+            losses = play(images, labels)
             iteration += 1
             yield Report(iteration, epoch, len(images), losses)
             if iteration == max_steps:
