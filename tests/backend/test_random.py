@@ -175,6 +175,12 @@ def test_bernoulli_of_one_and_of_zero():
     assert not Generator(17).bernoulli(0.0, 10_000).any()
 
 
+def test_bernoulli_keeps_what_lies_below_the_threshold():
+    half = int(NumpyStream(17).words(1)[0]) & 0xFFFFFFFF
+    assert Generator(17).bernoulli(half / 2**32, 1)[0] == 0
+    assert Generator(17).bernoulli((half + 1) / 2**32, 1)[0] == 1
+
+
 def test_permutation_is_fair():
     """Each of the 24 orders of four numbers comes up equally often."""
     generator = Generator(18)
@@ -255,6 +261,32 @@ def test_manual_seed_restarts_the_default_generator_of_this_thread_alone():
     assert default_generator().state_dict() == {"seed": 22, "offset": 1}
     assert manual_seed(22) is generator
     assert np.array_equal(generator.normal(5), first)
+
+
+def test_every_backend_draws_the_same_bits(backend):
+    if backend.name == "numpy":
+        pytest.skip("compares another backend with NumPy")
+    ours, reference = Generator(25, backend=backend).fork(3), Generator(25).fork(3)
+    for draw in (
+        lambda g: g.normal((101, 7)),
+        lambda g: g.normal(100_003, "float64"),
+        lambda g: g.uniform(5),
+        lambda g: g.uniform((0, 3)),
+        lambda g: g.uniform((3, 5), "float64"),
+        lambda g: g.bernoulli(0.7, (9, 9), value=1 / 0.7),
+        lambda g: g.bernoulli(1.0, 3, "float64"),
+        lambda g: g.integers(10, (4, 64)),
+        lambda g: g.permutation(1000),
+    ):
+        found, expected = draw(ours), draw(reference)
+        if not isinstance(found, np.ndarray):
+            found = backend.to_numpy(found)
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        assert found.tobytes() == expected.tobytes()
+        assert ours.state_dict() == reference.state_dict()
+    reference.load_state_dict(ours.state_dict())
+    ours.load_state_dict(reference.state_dict())
+    assert backend.to_numpy(ours.normal(9)).tobytes() == reference.normal(9).tobytes()
 
 
 def test_shapes_and_dtypes():
