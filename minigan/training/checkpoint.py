@@ -1,0 +1,218 @@
+"""A checkpoint is one safetensors file: named arrays, a little JSON, and a checksum over both.
+
+No pickle: reading a checkpoint can run no code, whoever wrote it. The file is written so that it
+is there whole or not at all, whatever happens to the machine meanwhile.
+Next: run_folder.py, which keeps a checkpoint together with the rest of a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from minigan.errors import UserError
+
+# safetensors writes several metadata entries in random order. One entry keeps the bytes of a file
+# a function of what is in it, so two checkpoints can be compared with `cmp`.
+HEADER_KEY = "minigan"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds; `note` says so when the one before it had to be used."""
+
+    tensors: dict[str, np.ndarray]
+    metadata: dict[str, Any]
+    note: str | None = None
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]
+) -> None:
+    """Write `tensors` and `metadata` to `path`, keeping the last one as `<path>.previous`.
+
+    Arrays may have any shape, () included, and any dtype of bool, (u)int8-64, float16-64 or
+    complex64. Metadata is plain: str, int of any size, float, bool, None, lists and dicts of
+    these (a tuple comes back as a list).
+
+    One process may save to a path at a time. At every instant, a crash in the middle included,
+    `path` or `<path>.previous` is a whole checkpoint. A full disk is a UserError and leaves both.
+    """
+    path = Path(path)
+    check_plain(metadata, "metadata")
+    arrays = {name: _contiguous(array) for name, array in tensors.items()}
+    header = {"sha256": _checksum(arrays, metadata), "metadata": metadata}
+    _, kept = leftovers_of(path)
+    # Not safetensors' save_file: it writes by way of a random name, which a crash leaves behind.
+    contents = save(arrays, metadata={HEADER_KEY: json.dumps(header)})
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(contents)
+        _keep(path, kept)  # a second name, before the new file takes the first
+    with writing(path):
+        if kept.exists():
+            os.replace(kept, previous_of(path))
+
+
+def load_checkpoint(path: str | os.PathLike[str], *, fall_back: bool = False) -> Checkpoint:
+    """Read and verify a checkpoint; with `fall_back`, a damaged or missing one gives the previous.
+
+    Raises UserError for a file that is absent, cut short, altered or of another kind. Memory stays
+    under 40 times the size of the file, whatever its header promises (a real checkpoint: once).
+    """
+    path = Path(path)
+    previous = previous_of(path)
+    try:
+        return _read(path)
+    except UserError as damage:
+        if not previous.exists():
+            raise
+        if not fall_back:
+            raise UserError(f"{damage} The checkpoint before it is {previous}.") from damage
+        try:
+            older = _read(previous)
+        except UserError as also:
+            raise UserError(f"{damage} The one before it does not help: {also}") from also
+        return replace(older, note=f"{damage} Using the checkpoint before it, {previous}.")
+
+
+def previous_of(path: str | os.PathLike[str]) -> Path:
+    """Where the checkpoint before the one at `path` is kept."""
+    path = Path(path)
+    return path.parent / f"{path.name}.previous"
+
+
+def _read(path: Path) -> Checkpoint:
+    if not os.path.isfile(path):  # a pipe or a device would block or never end
+        raise UserError(f"There is no checkpoint file at {path}.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        is_ours = isinstance(header, dict) and isinstance(header.get("metadata"), dict)
+        intact = is_ours and _checksum(tensors, header["metadata"]) == header.get("sha256")
+    except Exception as error:  # a stranger's header makes the readers raise all kinds of errors
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} is not a checkpoint, or only a part of one: reading it gives '{reason}'."
+        ) from error
+    if not is_ours:
+        raise UserError(f"{path} is a safetensors file, but minigan's header is not in it.")
+    if not intact:
+        raise UserError(f"{path} is damaged: its contents do not match its checksum.")
+    return Checkpoint(tensors, header["metadata"])
+
+
+def _checksum(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> str:
+    """SHA-256 over the metadata, then each array's name, dtype, shape and bytes."""
+    digest = hashlib.sha256(json.dumps(metadata).encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    """The same numbers in C order and little-endian: safetensors writes memory as it lies.
+
+    Given a transposed view, it would silently write the numbers in the wrong places.
+    """
+    array = np.asarray(array)
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def check_plain(value: Any, name: str) -> None:
+    """Raise TypeError unless JSON can hold `value` and give it back as it was."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if type(key) is not str:
+                raise TypeError(f"{name} has the key {key!r}; keys must be strings")
+            check_plain(inner, f"{name}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            check_plain(inner, f"{name}[{position}]")
+    elif type(value) not in (str, int, float, bool, type(None)):
+        kind = type(value).__name__
+        raise TypeError(f"{name} is a {kind}; it must be a str, int, float, bool, None, list, dict")
+
+
+# ---------------------------------------------------------------------------------------------
+# Files that are there whole or not at all
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary name to write to; after the block, its file stands at `path`, complete.
+
+    A block that fails leaves what stood at `path` before. A crash can leave the temporary file
+    behind; its name is always the same, so the next write to `path` overwrites it. An OSError
+    becomes a UserError. Folders on the way to `path` are made.
+    """
+    path = Path(path)
+    temporary, _ = leftovers_of(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            # Contents must reach the disk before the name does: some file systems would otherwise
+            # show an empty file after a power cut.
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def leftovers_of(path: Path) -> tuple[Path, Path]:
+    """The two hidden names, in the folder of `path`, where a crash can leave a file.
+
+    The first is the one being written; the second is the one it replaces (checkpoints only).
+    """
+    return path.parent / f".{path.name}.tmp", path.parent / f".{path.name}.old"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError into a sentence that says what could not be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"Cannot write {path} ({reason}). What stood there before is untouched."
+        ) from error
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Give the file at `path`, if there is one, the second name `kept`."""
+    kept.unlink(missing_ok=True)
+    if not path.exists():
+        return
+    try:
+        os.link(path, kept)
+    except OSError:  # a file system without hard links: a copy does as well, more slowly
+        shutil.copyfile(path, kept)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a renamed name to the disk: a file's name is the folder's content, not its own."""
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

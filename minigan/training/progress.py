@@ -1,0 +1,136 @@
+"""The progress bar: losses, images a second and time left on a terminal, plain lines elsewhere.
+
+Next: run_folder.py, which keeps what the bar only shows.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+
+class _Bar(tqdm):
+    monitor_interval = 0  # no watching thread: `update` alone decides when to draw
+
+
+class ProgressBar:
+    """Shows how a run of `total` iterations gets on; a context manager.
+
+    `initial` is where a resumed run starts and `epochs` the number of epochs, if it is known. On a
+    terminal there is a bar. Elsewhere (a file, a pipe) there is one plain line an epoch.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        *,
+        initial: int = 0,
+        epochs: int | None = None,
+        stream: TextIO | None = None,
+    ) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._epochs = epochs
+        self._iteration = initial
+        self._statistics: Mapping[str, Any] = {}
+        self._epoch_began = time.monotonic()
+        self._speed = _Speed()
+        self._bar: _Bar | None = None
+        if self._stream.isatty():
+            self._bar = _Bar(
+                total=total,
+                initial=initial,
+                file=self._stream,
+                bar_format="{percentage:3.0f}% |{bar}| {remaining} left{postfix}",
+                dynamic_ncols=True,
+                miniters=1,
+            )
+
+    def update(
+        self,
+        iteration: int,
+        statistics: Mapping[str, Any],
+        *,
+        images: int,
+        epoch: int | None = None,
+    ) -> None:
+        """Note that `iteration` is done, with its losses and the number of images it used.
+
+        Values may be anything that float() takes. They are read only when they are shown, ten
+        times a second at most: reading a number from a GPU makes the program wait for it.
+        """
+        self._statistics = statistics
+        self._speed.add(images)
+        done, self._iteration = iteration - self._iteration, iteration
+        if self._bar is None:
+            return
+        if self._speed.is_due():
+            self._bar.set_postfix_str(self._described(epoch), refresh=False)
+        self._bar.update(done)
+
+    def _described(self, epoch: int | None) -> str:
+        """What stands after the bar: all of it if there is room, or the same in short."""
+        assert self._bar is not None
+        room = (self._bar.format_dict["ncols"] or 80) - 23  # percentage, small bar, time left
+        speed = self._speed.measure()
+        for digits, gap, unit in ((3, "  ", "images/s"), (2, " ", "img/s")):
+            parts = [f"{name} {float(v):.{digits}f}" for name, v in self._statistics.items()]
+            if epoch and self._epochs and unit == "images/s":
+                parts.insert(0, f"epoch {epoch}/{self._epochs}")
+            text = gap.join([*parts, f"{speed:,.0f} {unit}"])
+            if len(text) <= room:
+                break
+        return text
+
+    def end_epoch(self, epoch: int) -> None:
+        """Without a terminal, print the epoch's number, its last losses and its seconds."""
+        seconds = time.monotonic() - self._epoch_began
+        self._epoch_began = time.monotonic()
+        if self._bar is None:
+            of = f"/{self._epochs}" if self._epochs else ""
+            losses = [f"{name}: {float(value):.4f}" for name, value in self._statistics.items()]
+            self.write("  ".join([f"[Epoch {epoch}{of}]", *losses, f"({seconds:.1f} s)"]))
+
+    def write(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._bar is None:
+            print(line, file=self._stream, flush=True)
+        else:
+            self._bar.write(line, file=self._stream)
+
+    def close(self) -> None:
+        """Draw the bar for the last time and leave it standing."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class _Speed:
+    """Images a second over the last second or so: neither jumpy nor late."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._images = 0
+        self._average: float | None = None
+
+    def add(self, images: int) -> None:
+        self._images += images
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._since >= 0.1
+
+    def measure(self) -> float:
+        now = time.monotonic()
+        latest = self._images / (now - self._since)
+        self._since, self._images = now, 0
+        old = latest if self._average is None else self._average
+        self._average = 0.7 * old + 0.3 * latest
+        return self._average
