@@ -111,7 +111,7 @@ def _matrix(address: int, kind: int, ld: int, rows: int, columns: int, offset: i
     """The column-major matrix at an address, `ld` elements from one column to the next."""
     dtype = np.dtype(DTYPES[kind])
     elements = ld * (columns - 1) + rows
-    memory = (ctypes.c_char * (elements * dtype.itemsize)).from_address(
+    memory: Any = (ctypes.c_char * (elements * dtype.itemsize)).from_address(
         address + offset * dtype.itemsize
     )
     return np.lib.stride_tricks.as_strided(
