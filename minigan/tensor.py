@@ -316,9 +316,10 @@ class Tensor:
                 with set_grad_enabled(create_graph):
                     leaf.grad = leaf.grad + g
                 continue
-            # Two leaves of `a + b` receive one array. Each gets its own, or clipping one
-            # gradient in place would clip the other.
-            if any(_owner(g.data) is other for other in given):
+            # Two leaves of `a + b` receive one array, and a leaf of a sum one number for all its
+            # places. Each gets memory of its own, or clipping one in place would clip others.
+            owner = _owner(g.data)
+            if owner.size != g.data.size or any(owner is other for other in given):
                 with set_grad_enabled(create_graph):
                     g = g.clone()
             given.append(_owner(g.data))
@@ -509,7 +510,7 @@ class Op:
     freed: bool = False
     tracked: tuple[bool, ...] = ()  # which inputs required a gradient when the op ran
     needs: tuple[bool, ...] = ()  # ... and which of those the present backward pass asks for
-    versions: tuple[int, ...] = ()
+    versions: tuple[int, ...] = ()  # of the inputs and of the output, at that time
 
     @property
     def name(self) -> str:
@@ -541,13 +542,16 @@ class Op:
         except ValueError as error:
             raise self._explained(error, inputs) from error
         y = Tensor._wrap(array)
+        first = inputs[0]
+        if isinstance(first, Tensor) and _owner(y.data) is _owner(first.data):
+            y._version = first._version  # a view: who writes to one writes to both
         if _mode.recording:
             tracked = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
             if True in tracked:
                 self.inputs = inputs
                 self.tracked = tracked
                 self.versions = tuple(
-                    [x._version[0] if isinstance(x, Tensor) else 0 for x in inputs]
+                    [x._version[0] if isinstance(x, Tensor) else 0 for x in (*inputs, y)]
                 )
                 y.op = self
                 y.requires_grad = True
@@ -568,7 +572,7 @@ class Op:
                 f"the graph behind this {self.name} was freed by an earlier backward; "
                 "pass retain_graph=True to the first one to go through it twice"
             )
-        for x, version in zip((*self.inputs, y), (*self.versions, 0), strict=True):
+        for x, version in zip((*self.inputs, y), self.versions, strict=True):
             if isinstance(x, Tensor) and x._version[0] != version:
                 raise RuntimeError(
                     f"a tensor of shape {x.shape} that {self.name} needs for its gradient was "
@@ -732,11 +736,16 @@ def _history(roots: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _leading_to(wanted: set[int], made: Sequence[Tensor]) -> set[int]:
-    """The creation numbers of the wanted tensors and of every tensor that depends on one."""
+    """The creation numbers of the wanted tensors and of every tensor that depends on one.
+
+    What a freed op depended on is no longer known. It counts, so that the walk complains there.
+    """
     useful = set(wanted)
     for y in made:
         assert y.op is not None
-        if any(t and x.order in useful for x, t in zip(y.op.inputs, y.op.tracked, strict=False)):
+        if y.op.freed or any(
+            t and x.order in useful for x, t in zip(y.op.inputs, y.op.tracked, strict=True)
+        ):
             useful.add(y.order)
     return useful
 
@@ -1168,7 +1177,7 @@ class Expand(Elementwise):
         return self.forward(a)
 
     def forward(self, a: Array) -> Array:
-        return backend_of(a).xp.broadcast_to(a, self.shape)
+        return a if a.shape == self.shape else backend_of(a).xp.broadcast_to(a, self.shape)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
         return g  # Elementwise sums it back to a's shape
