@@ -1,0 +1,90 @@
+"""Train the conditional GAN on MNIST: python examples/conditional_gan.py [--digit 7]
+
+The sample pictures have a column for each class. With --digit 7 a page of sevens is drawn as well,
+in the file digit_7.png of the run folder; a run that is there already is drawn from at once.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from minigan import plots
+from minigan.data import DataLoader, mnist
+from minigan.errors import UserError
+from minigan.gans import rebuild
+from minigan.gans.base import GAN
+from minigan.gans.conditional_gan import TUTORIAL, ConditionalGAN
+from minigan.tensor import Tensor
+from minigan.training.checkpoint import load_checkpoint
+from minigan.training.command import given, natural, positive, run_command, training_parser
+from minigan.training.run import run
+
+ROWS = 5  # of a sample picture
+PAGE = 100  # sevens on a page of sevens
+
+
+def one_class_per_column(gan: GAN) -> Tensor:
+    """ROWS images of each class: the classes of a row are 0, 1, 2, …"""
+    classes = gan.settings.classes
+    labels = Tensor(np.tile(np.arange(classes), ROWS), backend=gan.backend)
+    return gan.sample(gan.sample_noise(ROWS * classes), labels)
+
+
+def draw_digit(options: argparse.Namespace) -> None:
+    """A page of one digit, from the checkpoint of the run."""
+    path = options.out / "checkpoint.safetensors"
+    checkpoint = load_checkpoint(path)
+    gan = rebuild(checkpoint.tensors, checkpoint.metadata, backend=options.backend, where=path)
+    labels = Tensor(np.full(PAGE, options.digit), backend=gan.backend)
+    images = gan.sample(gan.sample_noise(PAGE, seed=options.seed), labels)
+    page = options.out / f"digit_{options.digit}.png"
+    plots.save_grid(page, images.numpy(), columns=10, scale=2)
+    print(f"drew {page}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = training_parser(
+        "Train a GAN to draw the digit that it is asked for.",
+        out="runs/conditional_gan",
+        data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
+    )
+    parser.add_argument(
+        "--n-critic", type=positive, default=TUTORIAL.n_critic, help="D's updates for one of G"
+    )
+    parser.add_argument("--digit", type=natural, help="draw a page of this class")
+    options = parser.parse_args(arguments)
+    options.epochs = options.epochs or 30
+    options.batch_size = options.batch_size or 64
+    if options.digit is not None and options.digit >= TUTORIAL.classes:
+        last = TUTORIAL.classes - 1
+        raise UserError(f"--digit {options.digit} is not a class: the classes are 0 to {last}")
+
+    has_run = (options.out / "checkpoint.safetensors").exists()
+    if options.digit is not None and has_run and not (options.resume or options.overwrite):
+        draw_digit(options)
+        return 0
+    dataset = mnist("train", options.data)
+    recipe = dataclasses.replace(
+        TUTORIAL,
+        image_shape=dataset.images.shape[1:],
+        **given(options, "latent_dim", "lr", "beta1", "n_critic"),
+    )
+    gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend)
+    loader = DataLoader(
+        dataset,
+        options.batch_size * recipe.n_critic,
+        shuffle=True,
+        drop_last=recipe.n_critic > 1,
+        seed=options.seed,
+        backend=gan.backend,
+    )
+    code = run(gan, loader, options, picture=one_class_per_column, columns=recipe.classes)
+    if options.digit is not None:
+        draw_digit(options)
+    return code
+
+
+if __name__ == "__main__":
+    run_command(main)
