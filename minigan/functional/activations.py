@@ -6,7 +6,7 @@ Next: linear.py.
 from __future__ import annotations
 
 from minigan.backend import backend_of
-from minigan.tensor import Array, Elementwise, Gradients, Tensor, log
+from minigan.tensor import Array, Elementwise, Gradients, Tensor, log, where
 
 
 class LeakyReLU(Elementwise):
@@ -19,7 +19,9 @@ class LeakyReLU(Elementwise):
         self.slope = slope
 
     def forward(self, x: Array) -> Array:
-        if 0 <= self.slope <= 1:
+        if self.slope == 0:
+            return backend_of(x).xp.maximum(x, 0)  # 0 · ∞ would be NaN
+        if 0 < self.slope <= 1:
             return backend_of(x).xp.maximum(x, x * self.slope)
         return backend_of(x).xp.where(x > 0, x, x * self.slope)
 
@@ -74,7 +76,7 @@ class Sigmoid(Elementwise):
 class Softplus(Elementwise):
     """y = ln(1 + e^βx) / β        dL/dx = g · σ(βx)
 
-    Beyond βx > threshold it is x itself, to rounding.
+    Where βx > threshold it is x, as in torch: y = x and dL/dx = g.
     """
 
     def __init__(self, beta: float, threshold: float) -> None:
@@ -88,7 +90,8 @@ class Softplus(Elementwise):
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
         (x,) = self.inputs
-        return g * sigmoid(x * self.beta)
+        scaled = x * self.beta
+        return g * where(scaled > self.threshold, 1, sigmoid(scaled))
 
 
 def relu(x: Tensor) -> Tensor:
