@@ -5,6 +5,8 @@ Next: lookup.py.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minigan.backend import backend_of
@@ -23,7 +25,9 @@ class BinaryCrossEntropy(Elementwise):
     """
 
     def forward(self, p: Array, t: Array) -> Array:
-        log_p, log_q = _bounded_logs(p)
+        xp = backend_of(p).xp
+        with np.errstate(divide="ignore"):
+            log_p, log_q = xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)
         return (t - 1) * log_q - t * log_p
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
@@ -31,15 +35,9 @@ class BinaryCrossEntropy(Elementwise):
         gp = g * (p - t) / (p * (1 - p)).clamp(min=1e-12) if self.needs[0] else None
         if not self.needs[1]:
             return gp, None
-        log_p, log_q = _bounded_logs(p.data)
-        return gp, g * Tensor(log_q - log_p)
-
-
-def _bounded_logs(p: Array) -> tuple[Array, Array]:
-    """max(ln p, −100) and max(ln(1 − p), −100)"""
-    xp = backend_of(p).xp
-    with np.errstate(divide="ignore"):
-        return xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)
+        with np.errstate(divide="ignore"):
+            log_p, log_q = p.log().clamp(min=-100), (1 - p).log().clamp(min=-100)
+        return gp, g * (log_q - log_p)
 
 
 class BinaryCrossEntropyWithLogits(Elementwise):
@@ -116,7 +114,8 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         losses = BinaryCrossEntropyWithLogits()(input, target)
     else:
-        losses = pos_weight * target * softplus(-input) + (1 - target) * softplus(input)
+        log_p, log_q = (-softplus(z, threshold=math.inf) for z in (-input, input))
+        losses = -pos_weight * target * log_p - (1 - target) * log_q
     return _reduced(losses, weight, reduction)
 
 

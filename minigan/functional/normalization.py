@@ -65,9 +65,9 @@ class BatchNorm(FusedOp):
 
 
 def channel_rows(x: Array) -> Array:
-    """(N, C, …) -> (N·…, C), without a copy if the channels lie last in memory."""
+    """(N, C, …) -> (N·…, C), row after row in memory: no copy if x's channels lie last there."""
     last = (0, *range(2, x.ndim), 1)
-    return x.transpose(last).reshape(-1, x.shape[1])
+    return backend_of(x).xp.ascontiguousarray(x.transpose(last).reshape(-1, x.shape[1]))
 
 
 def from_channel_rows(rows: Array, shape: tuple[int, ...]) -> Array:
@@ -92,6 +92,8 @@ def batch_norm(
     In training the running statistics, if given, move: running += momentum · (batch − running),
     where the batch's variance is the unbiased one (÷ (m − 1)).
     """
+    if (weight is None) != (bias is None):
+        raise ValueError("batch_norm: weight and bias come together, or neither of them")
     affine = () if weight is None or bias is None else (weight, bias)
     if training or running_mean is None or running_var is None:
         count = x.numel() // max(x.shape[1], 1)
