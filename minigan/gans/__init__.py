@@ -11,13 +11,18 @@ from typing import Any
 
 from minigan.backend import Backend
 from minigan.errors import UserError
+from minigan.gans import dcgan
 from minigan.gans.base import GAN
+from minigan.gans.dcgan import DCGAN
 from minigan.gans.gan import MLPGAN, Recipe
 
-__all__ = ["GAN", "MLPGAN", "Recipe", "SYSTEMS", "rebuild"]
+__all__ = ["DCGAN", "GAN", "MLPGAN", "Recipe", "SYSTEMS", "rebuild"]
 
 # What a checkpoint's "system" means: the class, and the class of its settings.
-SYSTEMS: dict[str, tuple[type[GAN], type[Any]]] = {"gan": (MLPGAN, Recipe)}
+SYSTEMS: dict[str, tuple[type[GAN], type[Any]]] = {
+    "gan": (MLPGAN, Recipe),
+    "dcgan": (DCGAN, dcgan.Recipe),
+}
 
 
 def rebuild(

@@ -1,0 +1,131 @@
+"""Train the DCGAN: python examples/dcgan.py --data FACES (a folder or a .zip of pictures)
+
+Without --data it learns MNIST at 32 × 32 pixels. Pictures are read once and kept in the run folder,
+runs/dcgan, beside everything that the run makes: what mnist_gan.py makes, and at the end some
+training images, real images beside generated ones, and what the discriminator looks for.
+
+The tutorial draws its samples with the generator in training mode, where the images of one batch
+are normalized together. Here they are drawn in eval mode, so that each depends on its noise alone.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from minigan import plots
+from minigan.data import DataLoader, ImageDataset, image_folder, mnist
+from minigan.errors import UserError
+from minigan.gans.base import GAN
+from minigan.gans.dcgan import DCGAN, LOSSES, TUTORIAL, Recipe
+from minigan.tensor import Tensor, no_grad
+from minigan.training.command import given, positive, run_command, training_parser
+from minigan.training.loop import Report
+from minigan.training.run import run
+
+SHOWN = 64  # images in a picture, eight in a row
+SEARCHED = 256  # images among which the strongest responses of a feature are looked for
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = training_parser(
+        "Train a convolutional GAN on pictures.",
+        out="runs/dcgan",
+        data="a folder of pictures, nested or not, or a .zip of one (default: MNIST)",
+    )
+    add = parser.add_argument
+    add("--image-size", type=positive, help="pixels (default: 64, and 32 for MNIST)")
+    add("--channels", type=int, choices=[1, 3], help="gray or color (default: 3, and 1 for MNIST)")
+    add("--ngf", type=positive, default=TUTORIAL.ngf, help="maps in G's largest hidden layer")
+    add("--ndf", type=positive, default=TUTORIAL.ndf, help="maps in D's largest hidden layer")
+    add(
+        "--loss",
+        choices=list(LOSSES),
+        default=TUTORIAL.loss,
+        help="bce is the tutorial's, taken after a sigmoid; logits never loses G's gradient",
+    )
+    options = parser.parse_args(arguments)
+    options.epochs = options.epochs or 5
+    options.batch_size = options.batch_size or 128
+    if options.data and options.evaluate_every:
+        raise UserError("--evaluate-every compares with MNIST: leave out --data")
+    if (options.out / "config.json").exists() and not (options.resume or options.overwrite):
+        # run() would refuse, too, but only after all pictures of --data have been read.
+        raise UserError(f"{options.out} already holds a run: give --resume, --overwrite or --out")
+    return options
+
+
+def read_images(options: argparse.Namespace) -> ImageDataset:
+    """The training images, of the size and the channels that the options ask for."""
+    if options.data:
+        size, channels = options.image_size or 64, options.channels or 3
+        return image_folder(options.data, size, channels, cache=options.out / "images.npy")
+    digits = mnist("train").resized(options.image_size or 32)
+    channels = options.channels or 1  # three equal ones make a gray picture
+    return dataclasses.replace(digits, images=digits.images.repeat(channels, axis=1))
+
+
+def same_noise(gan: GAN) -> Tensor:
+    return gan.sample(gan.sample_noise(SHOWN))
+
+
+def tutorials_line(loader: DataLoader, epochs: int) -> Callable[[Report], str]:
+    """[epoch/epochs][batch/batches] and the five numbers, as the tutorial prints them."""
+
+    def line(report: Report) -> str:
+        d_loss, g_loss, d_x, d_g_z1, d_g_z2 = (float(loss) for loss in report.losses.values())
+        batch = (report.iteration - 1) % len(loader)
+        return (
+            f"[{report.epoch - 1}/{epochs}][{batch}/{len(loader)}]\tLoss_D: {d_loss:.4f}\t"
+            f"Loss_G: {g_loss:.4f}\tD(x): {d_x:.4f}\tD(G(z)): {d_g_z1:.4f} / {d_g_z2:.4f}"
+        )
+
+    return line
+
+
+@no_grad()
+def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -> None:
+    """The pictures of the finished run, besides its samples and losses."""
+    out = options.out
+    real, _ = loader.batch(np.arange(min(SEARCHED, len(loader.dataset))))
+    shown = real[:SHOWN]
+    plots.save_grid(out / "training_images.png", shown, columns=8, scale=2)
+    plots.real_beside_fake(out / "real_beside_fake.png", shown, same_noise(gan), columns=8, scale=2)
+
+    gan.discriminator.eval()
+    first, *_, deepest = layers = gan.discriminator.features(real)
+    plots.save_picture(
+        out / "discriminator_filters.png",
+        plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12),
+    )
+    for number, maps in enumerate(layers, 1):
+        page = plots.activation_grid(maps.numpy()[0, :SHOWN], columns=8)
+        plots.save_picture(out / f"discriminator_layer_{number}.png", page)
+    # Which images make a deep feature respond most? One feature a row.
+    strength = deepest.numpy().max(axis=(2, 3))  # (N, maps, H, W) -> (N, maps)
+    strongest = np.argsort(-strength[:, :8], axis=0)[:8].T  # -> (8 features, 8 images)
+    page = real.numpy()[strongest.ravel()]
+    plots.save_grid(out / "discriminator_strongest.png", page, columns=8, scale=2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    dataset = read_images(options)
+    recipe = Recipe(
+        image_size=dataset.images.shape[2],
+        channels=dataset.images.shape[1],
+        **given(options, "latent_dim", "ngf", "ndf", "loss", "lr", "beta1"),
+    )
+    gan = DCGAN(recipe, seed=options.seed, backend=options.backend)
+    loader = DataLoader(
+        dataset, options.batch_size, shuffle=True, seed=options.seed, backend=gan.backend
+    )
+    describe = tutorials_line(loader, options.epochs)
+    code = run(gan, loader, options, picture=same_noise, columns=8, describe=describe)
+    draw_pictures(gan, loader, options)
+    return code
+
+
+if __name__ == "__main__":
+    run_command(main)
