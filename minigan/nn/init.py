@@ -62,7 +62,7 @@ def fan_in_and_out(tensor: Any) -> tuple[int, int]:
     return tensor.shape[1] * area, tensor.shape[0] * area
 
 
-def kaiming_uniform_(tensor: Any, a: float = 0.0, generator: Generator | None = None) -> Any:
+def kaiming_uniform_(tensor: Any, a: float = 0.0, *, generator: Generator | None = None) -> Any:
     """U(−bound, bound), bound = √(6 / ((1 + a²) · fan in)) (He et al. 2015, equation 14).
 
     With a = √5, as torch's layers have it, the bound is 1/√(fan in).

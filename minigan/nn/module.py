@@ -66,9 +66,11 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def _named_tensors(self, kind: type[Tensor]) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()  # a parameter that two layers share is still one parameter
         for path, module in self.named_modules():
             for name, value in module._own_tensors():
-                if isinstance(value, kind):
+                if isinstance(value, kind) and value.order not in seen:
+                    seen.add(value.order)
                     yield f"{path}.{name}" if path else name, value
 
     def _own_tensors(self) -> Iterator[tuple[str, Tensor]]:
