@@ -1,0 +1,151 @@
+"""Walk through a generator's latent space: python examples/latent_walk.py runs/dcgan
+
+A generator that had memorized its images would jump from one to the next. One that has learned what
+images are made of changes smoothly, and every step on the way is an image of its own (Radford et
+al. 2015, section 6.1). Two ways between the same two vectors are drawn, as a page and as a film:
+the straight line, and the great circle, which keeps to lengths that the generator knows.
+
+The page choices.png numbers some samples. With those numbers one can calculate (section 6.3):
+
+    --plus 3 17 40 --minus 5 21 33 --plus 2 8 19
+
+takes the average of each group's vectors, adds and subtracts them, and draws what that means, once
+and with a little noise. (Averages of three vectors are shorter than vectors are; the sum of three
+such averages has the usual length again.)
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minigan import plots
+from minigan.errors import UserError
+from minigan.gans import GAN, rebuild
+from minigan.tensor import Tensor
+from minigan.training.checkpoint import load_checkpoint
+from minigan.training.command import natural, positive, run_command
+
+CHOICES = 64  # numbered samples
+FRAMES = 24  # of a film, from one end to the other
+SPREAD = 0.25  # of the noise around a calculated vector, as in the paper
+VARIATIONS = 4  # with such noise
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Walk through a generator's latent space.")
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="a checkpoint.safetensors, or its run folder")
+    add("--walks", type=positive, default=8, help="pairs of ends (default: %(default)s)")
+    add("--steps", type=positive, default=10, help="images of a walk (default: %(default)s)")
+    group = {"type": natural, "nargs": "+", "action": "append", "default": [], "metavar": "N"}
+    add("--plus", **group, help="numbers of samples whose average is added; may be repeated")
+    add("--minus", **group, help="numbers of samples whose average is subtracted; likewise")
+    add("--digit", type=natural, help="conditional systems: the class to draw")
+    add("--seed", type=natural, default=0, help="of the noise (default: 0)")
+    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--out", type=Path, help="folder of the pictures (default: beside the checkpoint)")
+    options = parser.parse_args(arguments)
+    if options.checkpoint.is_dir():
+        options.checkpoint /= "checkpoint.safetensors"
+    options.out = options.out or options.checkpoint.parent
+    for number in (number for some in [*options.plus, *options.minus] for number in some):
+        if number >= CHOICES:
+            raise UserError(f"there is no sample {number}: they are numbered 0 to {CHOICES - 1}")
+    return options
+
+
+class Painter(NamedTuple):
+    """Turns vectors into images; a conditional system always paints the same class."""
+
+    gan: GAN
+    digit: int | None
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """(N, *latent) -> (N, C, H, W)"""
+        labels = None
+        if self.digit is not None:
+            labels = Tensor(np.full(len(vectors), self.digit), backend=self.gan.backend)
+        noise = Tensor(vectors.astype(self.gan.dtype), backend=self.gan.backend)
+        return self.gan.sample(noise, labels).numpy()
+
+
+def load(options: argparse.Namespace) -> Painter:
+    checkpoint = load_checkpoint(options.checkpoint)
+    gan = rebuild(
+        checkpoint.tensors,
+        checkpoint.metadata,
+        backend=options.backend,
+        where=options.checkpoint,
+    )
+    classes = getattr(gan.settings, "classes", None)
+    if classes is None and options.digit is not None:
+        raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")
+    if classes is not None and (options.digit is None or options.digit >= classes):
+        raise UserError(f"a {gan.name} needs a --digit from 0 to {classes - 1}")
+    return Painter(gan, options.digit)
+
+
+def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> None:
+    """Pages and films of the walks from the even to the odd vectors."""
+    pairs = list(zip(vectors[0::2], vectors[1::2], strict=True))
+    look = {"value_range": painter.gan.value_range}
+    for name, spherical in (("linear", False), ("spherical", True)):
+        page = [plots.latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
+        images = painter(np.concatenate(page))
+        plots.save_grid(options.out / f"walk_{name}.png", images, options.steps, **look)
+        film = [plots.latent_walk(*pair, FRAMES, spherical=spherical) for pair in pairs]
+        frames = [painter(step) for step in np.stack(film, axis=1)]  # (FRAMES, walks, *latent)
+        there = [plots.image_grid(frame, scale=None, **look) for frame in frames]
+        plots.save_animation(options.out / f"walk_{name}.gif", [*there, *there[-2:0:-1]])
+
+
+def calculate(painter: Painter, choices: np.ndarray, options: argparse.Namespace) -> None:
+    """A page with a row for each group, its mean at the end, and a row for the result."""
+    groups = [("+", numbers) for numbers in options.plus]
+    groups += [("-", numbers) for numbers in options.minus]
+    columns = max(1 + VARIATIONS, *(len(numbers) + 1 for _, numbers in groups))
+    result = np.zeros_like(choices[0])
+    vectors: list[np.ndarray] = []
+    captions: list[str] = []
+    for sign, numbers in groups:
+        average = choices[numbers].mean(axis=0)
+        result = result + average if sign == "+" else result - average
+        gap = columns - len(numbers) - 1
+        vectors += [*choices[numbers], *[average] * (gap + 1)]
+        captions += [*(f"{sign} {n}" for n in numbers), *["blank"] * gap, f"{sign} mean"]
+    noise = np.random.default_rng(options.seed).uniform(
+        -SPREAD, SPREAD, (columns - 1, *result.shape)
+    )
+    vectors += [result, *(result + noise)]
+    captions += ["result", *["± noise"] * (columns - 1)]
+    images = painter(np.stack(vectors))
+    images[[caption == "blank" for caption in captions]] = painter.gan.value_range[0]
+    captions = [caption.replace("blank", "") for caption in captions]
+    look = {"value_range": painter.gan.value_range, "labels": captions, "scale": None}
+    plots.save_grid(options.out / "arithmetic.png", images, columns, **look)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    painter = load(options)
+    vectors = painter.gan.sample_noise(2 * options.walks, seed=options.seed).numpy()
+    walk(painter, vectors, options)
+    choices = painter.gan.sample_noise(CHOICES, seed=options.seed + 1).numpy()
+    plots.save_grid(
+        options.out / "choices.png",
+        painter(choices),
+        columns=8,
+        labels=range(CHOICES),
+        scale=None,
+        value_range=painter.gan.value_range,
+    )
+    if options.plus or options.minus:
+        calculate(painter, choices, options)
+    print(f"drew walks and choices in {options.out}")
+
+
+if __name__ == "__main__":
+    run_command(main)

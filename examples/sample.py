@@ -1,0 +1,77 @@
+"""Draw a page of pictures with a trained generator: python examples/sample.py runs/dcgan
+
+Takes the checkpoint of any system, trained on either backend. The same seed draws the same page.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minigan import plots
+from minigan.errors import UserError
+from minigan.gans import GAN, rebuild
+from minigan.tensor import Tensor
+from minigan.training.checkpoint import load_checkpoint
+from minigan.training.command import natural, positive, run_command
+
+BATCH = 256  # images drawn at a time
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Draw a page of pictures with a trained generator.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="a checkpoint.safetensors, or its run folder")
+    add("--count", type=positive, default=64, help="pictures on the page")
+    add("--columns", type=positive, help="pictures in a row (default: as many as rows)")
+    add("--digit", type=natural, help="conditional systems: draw this class (default: all in turn)")
+    add("--average", action="store_true", help="draw with the average of the weights")
+    add("--seed", type=natural, default=0, help="of the noise")
+    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--out", type=Path, default=Path("grid.png"), help="the picture to write")
+    options = parser.parse_args(arguments)
+    if options.checkpoint.is_dir():
+        options.checkpoint /= "checkpoint.safetensors"
+    return options
+
+
+def class_labels(gan: GAN, count: int, digit: int | None) -> Tensor | None:
+    """What a conditional system is asked for: one class, or all in turn. None for the others."""
+    classes = getattr(gan.settings, "classes", None)
+    if classes is None:
+        if digit is not None:
+            raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")
+        return None
+    if digit is not None and digit >= classes:
+        raise UserError(f"--digit {digit} is not a class: the classes are 0 to {classes - 1}")
+    wanted = np.arange(count) % classes if digit is None else np.full(count, digit)
+    return Tensor(wanted, backend=gan.backend)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    checkpoint = load_checkpoint(options.checkpoint)
+    gan = rebuild(
+        checkpoint.tensors,
+        checkpoint.metadata,
+        backend=options.backend,
+        where=options.checkpoint,
+    )
+    noise = gan.sample_noise(options.count, seed=options.seed)
+    labels = class_labels(gan, options.count, options.digit)
+    pages = []
+    for start in range(0, options.count, BATCH):
+        some = slice(start, start + BATCH)
+        asked = None if labels is None else labels[some]
+        pages.append(gan.sample(noise[some], asked, averaged=options.average).numpy())
+    images = np.concatenate(pages)
+    plots.save_grid(options.out, images, options.columns, value_range=gan.value_range)
+    print(f"drew {options.out}")
+
+
+if __name__ == "__main__":
+    run_command(main)
