@@ -1,0 +1,105 @@
+"""Train the judge of minigan/evaluation: python examples/train_classifier.py [--backend cupy]
+
+It learns to read MNIST's digits, and its weights go to the place where the package keeps them. The
+packaged ones are of the default settings (seed 0, 12 epochs) and read 99.22 % of the test set. That
+takes two minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from minigan.backend import get_backend, set_num_threads
+from minigan.backend.random import Generator, manual_seed
+from minigan.data import DataLoader, mnist
+from minigan.evaluation.classifier import WEIGHTS, Classifier
+from minigan.functional import cross_entropy
+from minigan.optim import Adam
+from minigan.tensor import Tensor, no_grad
+from minigan.training.checkpoint import atomic_write
+from minigan.training.command import natural, positive, rate, run_command
+
+REACH = 2  # pixels that a batch may be moved by
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description="Train the classifier that judges drawn digits.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--epochs", type=positive, default=12, help="passes over the training images")
+    add("--batch-size", type=positive, default=128, help="images in a batch")
+    add("--lr", type=rate, default=1e-3, help="Adam's learning rate at the start")
+    add("--seed", type=natural, default=0, help="of weights, order and shifts")
+    add("--max-steps", type=positive, help="end after so many batches")
+    add("--threads", type=positive, help="processor threads (default: all that may be used)")
+    add("--out", type=Path, default=WEIGHTS, help="where the weights go")
+    options = parser.parse_args(arguments)
+    if options.threads:
+        set_num_threads(options.threads)
+    backend = get_backend(options.backend)
+    manual_seed(options.seed)
+    classifier = Classifier().to(backend)
+    optimizer = Adam(classifier.parameters(), options.lr)
+    shifts = Generator(options.seed).fork("shifts")
+    loader = DataLoader(
+        mnist("train"), options.batch_size, shuffle=True, seed=options.seed, backend=backend
+    )
+    test = DataLoader(mnist("test"), 500, backend=backend)
+
+    steps = options.max_steps or options.epochs * len(loader)
+    step, start = 0, time.monotonic()
+    while step < steps:
+        for images, labels in loader:
+            # To a rate of 0 in a straight line: the weights of the last batches hardly wander.
+            optimizer.lr = options.lr * (1 - step / steps)
+            loss = cross_entropy(classifier(shifted(images, shifts)), labels)
+            optimizer.minimize(loss)
+            step += 1
+            if step == steps:
+                break
+        print(
+            f"[Epoch {-(-step // len(loader))}] loss {float(loss):.4f}, "
+            f"test accuracy {accuracy(classifier, test):.2%} ({time.monotonic() - start:.0f} s)",
+            flush=True,
+        )
+
+    weights = {
+        name: np.ascontiguousarray(backend.to_numpy(array))
+        for name, array in classifier.state_dict().items()
+    }
+    with atomic_write(options.out) as temporary:
+        temporary.write_bytes(save(weights))
+    print(f"saved {options.out} ({options.out.stat().st_size:,} bytes)")
+
+
+def shifted(images: Tensor, random: Generator) -> Tensor:
+    """The batch (N, 1, 28, 28), moved by up to two pixels: digits may stand a little off center.
+
+    What goes out on one side comes in on the other, but the margin of a digit is black.
+    """
+    down, right = (int(shift) - REACH for shift in random.integers(2 * REACH + 1, 2))
+    return Tensor(images.backend.xp.roll(images.data, (down, right), axis=(2, 3)))
+
+
+@no_grad()
+def accuracy(classifier: Classifier, loader: DataLoader) -> float:
+    """The share of images whose largest logit is that of the right digit."""
+    right = [
+        classifier(images).numpy().argmax(axis=1) == labels.numpy()
+        for images, labels in loader
+        if labels is not None
+    ]
+    return float(np.concatenate(right).mean())
+
+
+if __name__ == "__main__":
+    run_command(main)
