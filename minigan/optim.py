@@ -142,7 +142,7 @@ class Optimizer:
         steps = []
         for i, p in enumerate(self.params):
             saved = state_dict["state"].get(i, {})
-            steps.append(int(saved.get("step", 0)))
+            steps.append(int(saved.get("step", bool(saved))))  # torch's SGD does not count them
             for name, flat in zip(self.state_names, self.state, strict=True):
                 value = saved.get(name)
                 if value is not None and tuple(value.shape) != p.shape:
