@@ -123,9 +123,9 @@ class GAN:
             mean.copy_(now)
 
     @contextmanager
-    def _averaged(self, averaged: bool) -> Iterator[None]:
-        """Inside, and if `averaged`, the averaged generator stands in for the generator."""
-        if not averaged:
+    def _averaged(self, averaged: bool | None) -> Iterator[None]:
+        """Inside, the averaged generator stands in for the generator, if it shall and if there is one."""
+        if averaged is False or (averaged is None and self.averaged_generator is None):
             yield
             return
         if self.averaged_generator is None:
@@ -160,12 +160,13 @@ class GAN:
 
     @no_grad()
     def sample(
-        self, noise: Tensor, labels: Tensor | None = None, *, averaged: bool = False
+        self, noise: Tensor, labels: Tensor | None = None, *, averaged: bool | None = None
     ) -> Tensor:
         """Images (N, C, H, W) of the generator in eval mode: each depends on its own noise alone.
 
-        (In training mode batch norm would let the images of one batch see each other.) With
-        `averaged` they are drawn with the average of its weights, which `keep_average` keeps.
+        (In training mode batch norm would let the images of one batch see each other.) They are
+        drawn with the average of its weights where `keep_average` keeps one; `averaged` says
+        otherwise, or insists on it.
         """
         with self._averaged(averaged):
             was_training = self.generator.training
