@@ -124,7 +124,7 @@ class GAN:
 
     @contextmanager
     def _averaged(self, averaged: bool | None) -> Iterator[None]:
-        """Inside, the averaged generator stands in for the generator, if it shall and if there is one."""
+        """Inside, the averaged generator stands in for the generator, where it shall."""
         if averaged is False or (averaged is None and self.averaged_generator is None):
             yield
             return
