@@ -11,17 +11,36 @@ from typing import Any
 
 from minigan.backend import Backend
 from minigan.errors import UserError
-from minigan.gans import dcgan
+from minigan.gans import conditional_gan, dcgan, gan, lsgan, original_gan, wgan_gp
 from minigan.gans.base import GAN
+from minigan.gans.conditional_gan import ConditionalGAN
 from minigan.gans.dcgan import DCGAN
 from minigan.gans.gan import MLPGAN, Recipe
+from minigan.gans.lsgan import LSGAN
+from minigan.gans.original_gan import OriginalGAN
+from minigan.gans.wgan_gp import WGANGP
 
-__all__ = ["DCGAN", "GAN", "MLPGAN", "Recipe", "SYSTEMS", "rebuild"]
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "ConditionalGAN",
+    "LSGAN",
+    "MLPGAN",
+    "OriginalGAN",
+    "Recipe",
+    "SYSTEMS",
+    "WGANGP",
+    "rebuild",
+]
 
 # What a checkpoint's "system" means: the class, and the class of its settings.
 SYSTEMS: dict[str, tuple[type[GAN], type[Any]]] = {
-    "gan": (MLPGAN, Recipe),
+    "gan": (MLPGAN, gan.Recipe),
     "dcgan": (DCGAN, dcgan.Recipe),
+    "lsgan": (LSGAN, lsgan.Recipe),
+    "conditional_gan": (ConditionalGAN, conditional_gan.Recipe),
+    "original_gan": (OriginalGAN, original_gan.Recipe),
+    "wgan_gp": (WGANGP, wgan_gp.Recipe),
 }
 
 
@@ -42,6 +61,6 @@ def rebuild(
     if not isinstance(settings, dict) or set(settings) != known:
         raise UserError(f"{where} has settings of another version: {sorted(set(settings) ^ known)}")
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    gan = make(settings_class(**values), backend=backend)  # type: ignore[call-arg]
-    gan.load_state(arrays, plain)
-    return gan
+    system_as_saved = make(settings_class(**values), backend=backend)  # type: ignore[call-arg]
+    system_as_saved.load_state(arrays, plain)
+    return system_as_saved
