@@ -14,7 +14,7 @@ equal, and then batch norm passes on its bias exactly, whatever comes in, and no
 The recipe `fixed` leaves that layer out, and scales the pixels to [-1, 1], as a generator that
 ends in tanh needs them (the tutorial has them in [0, 1]). Nothing else differs.
 
-Next: conditional_gan.py.
+Next: dcgan.py, where the networks are convolutional.
 """
 
 from __future__ import annotations
