@@ -1,0 +1,174 @@
+// Kernels for the GPU: image columns and their adjoint, one factor for each column, Adam.
+//
+// cupy_convolution.py and cupy_backend.py call them and say what they compute. Here is how.
+// Sums over columns are in sums.cu, random numbers in philox.cu.
+//
+// A block of threads is a rectangle. Along x its threads stand beside each other in memory, so that
+// they read and write one run of it; along y they take one pixel, or one row, each.
+
+#define ROW ((long long)blockIdx.x * blockDim.y + threadIdx.y)
+
+// ---- image columns -------------------------------------------------------------------------------
+
+// cupy_convolution.py fills this in. The channels of a pixel may be counted in fours.
+struct Geometry {
+    int height, width, channels;  // of the image
+    int rows, across;             // places where the kernel stands
+    int high, wide;               // the kernel
+    int down, right;              // stride
+    int top, left;                // padding
+    int dy, dx;                   // dilation
+};
+
+__device__ void clear(float& a) { a = 0; }
+__device__ void clear(double& a) { a = 0; }
+__device__ void clear(float4& a) { a = make_float4(0, 0, 0, 0); }
+__device__ void add(float& a, float b) { a += b; }
+__device__ void add(double& a, double b) { a += b; }
+__device__ void add(float4& a, float4 b) { a.x += b.x; a.y += b.y; a.z += b.z; a.w += b.w; }
+
+// (n, H, W, C) -> (n·OH·OW, KH·KW·C): what the kernel sees at each place, zeros beside the image.
+template <class Part>
+__device__ void columns(const Part* x, Part* out, long long places, Geometry g) {
+    const long long place = ROW;
+    if (place >= places) return;
+    const int ox = place % g.across, oy = place / g.across % g.rows;
+    const long long image = place / g.across / g.rows;
+    const int run = g.wide * g.channels, depth = g.high * run;
+    for (int k = threadIdx.x; k < depth; k += blockDim.x) {
+        const int a = k / run, b = k % run / g.channels, c = k % g.channels;
+        const int y = oy * g.down + a * g.dy - g.top, column = ox * g.right + b * g.dx - g.left;
+        Part value;
+        clear(value);
+        if (y >= 0 && y < g.height && column >= 0 && column < g.width)
+            value = x[((image * g.height + y) * g.width + column) * g.channels + c];
+        out[place * depth + k] = value;
+    }
+}
+
+// (n·OH·OW, KH·KW·C) -> (n, H, W, C): its adjoint. Each pixel gathers what its columns hold, in a
+// fixed order: no two threads write to one place, and the sum is the same every time.
+template <class Part>
+__device__ void from_columns(const Part* columns, Part* out, long long pixels, Geometry g) {
+    const long long pixel = ROW;
+    if (pixel >= pixels) return;
+    const int x = pixel % g.width + g.left, y = pixel / g.width % g.height + g.top;
+    const long long image = pixel / g.width / g.height;
+    for (int c = threadIdx.x; c < g.channels; c += blockDim.x) {
+        Part total;
+        clear(total);
+        for (int a = 0; a < g.high; a++) {
+            const int oy = (y - a * g.dy) / g.down;  // the place that saw y through kernel row a
+            if (oy < 0 || oy >= g.rows || oy * g.down != y - a * g.dy) continue;
+            for (int b = 0; b < g.wide; b++) {
+                const int ox = (x - b * g.dx) / g.right;
+                if (ox < 0 || ox >= g.across || ox * g.right != x - b * g.dx) continue;
+                const long long place = (image * g.rows + oy) * g.across + ox;
+                add(total, columns[((place * g.high + a) * g.wide + b) * g.channels + c]);
+            }
+        }
+        out[pixel * g.channels + c] = total;
+    }
+}
+
+extern "C" __global__ void columns_float32(const float* x, float* out, long long places,
+                                           Geometry g) {
+    columns(x, out, places, g);
+}
+extern "C" __global__ void columns_float32x4(const float4* x, float4* out, long long places,
+                                             Geometry g) {
+    columns(x, out, places, g);
+}
+extern "C" __global__ void columns_float64(const double* x, double* out, long long places,
+                                           Geometry g) {
+    columns(x, out, places, g);
+}
+extern "C" __global__ void from_columns_float32(const float* x, float* out, long long pixels,
+                                                Geometry g) {
+    from_columns(x, out, pixels, g);
+}
+extern "C" __global__ void from_columns_float32x4(const float4* x, float4* out, long long pixels,
+                                                  Geometry g) {
+    from_columns(x, out, pixels, g);
+}
+extern "C" __global__ void from_columns_float64(const double* x, double* out, long long pixels,
+                                                Geometry g) {
+    from_columns(x, out, pixels, g);
+}
+
+// ---- one factor for each column ------------------------------------------------------------------
+
+// (M, C): out = a x + d z + b, where a, d and b have C numbers; z may be missing.
+template <class Number>
+__device__ void affine(const Number* x, const Number* a, const Number* z, const Number* d,
+                       const Number* b, Number* out, long long rows, int columns) {
+    const long long row = ROW;
+    if (row >= rows) return;
+    for (int c = threadIdx.x; c < columns; c += blockDim.x) {
+        const long long i = row * columns + c;
+        out[i] = a[c] * x[i] + (z ? d[c] * z[i] : 0) + b[c];
+    }
+}
+
+extern "C" __global__ void affine_float32(const float* x, const float* a, const float* z,
+                                          const float* d, const float* b, float* out,
+                                          long long rows, int columns) {
+    affine(x, a, z, d, b, out, rows, columns);
+}
+extern "C" __global__ void affine_float64(const double* x, const double* a, const double* z,
+                                          const double* d, const double* b, double* out,
+                                          long long rows, int columns) {
+    affine(x, a, z, d, b, out, rows, columns);
+}
+
+// ---- Adam ----------------------------------------------------------------------------------------
+
+// Raise the count, and compute what all numbers of the update share: lr·√(1−β₂ᵗ)/(1−β₁ᵗ) and
+// eps·√(1−β₂ᵗ). The count lives here, on the GPU: a recorded step that is replayed goes on counting.
+extern "C" __global__ void adam_count(long long* count, double* shared, double lr, double beta1,
+                                      double beta2, double eps) {
+    const double t = (double)++count[0];
+    const double root = sqrt(1 - pow(beta2, t));
+    shared[0] = lr * root / (1 - pow(beta1, t));
+    shared[1] = eps * root;
+}
+
+// The gradients of many parameters lie in many arrays. Their addresses travel with the launch.
+template <class Number>
+struct Gradients {
+    const Number* part[64];
+    long long end[64];  // part i holds the numbers from end[i - 1] to end[i]
+};
+
+template <class Number>
+__device__ void adam(Number* parameters, Number* mean, Number* square, const double* shared,
+                     Number keep_mean, Number keep_square, Number decay, long long start,
+                     long long end, const Gradients<Number>& gradients) {
+    const Number rate = (Number)shared[0], floor = (Number)shared[1];
+    const long long threads = (long long)gridDim.x * blockDim.x;
+    int part = 0;
+    for (long long i = start + (long long)blockIdx.x * blockDim.x + threadIdx.x; i < end;
+         i += threads) {
+        while (i >= gradients.end[part]) part++;  // i only grows, so this never goes back
+        const long long begin = part ? gradients.end[part - 1] : start;
+        Number p = parameters[i], m = mean[i], v = square[i];
+        const Number g = gradients.part[part][i - begin] + decay * p;
+        m += (1 - keep_mean) * (g - m);
+        v = keep_square * v + (1 - keep_square) * (g * g);
+        mean[i] = m;
+        square[i] = v;
+        parameters[i] = p - rate * (m / (sqrt(v) + floor));
+    }
+}
+
+extern "C" __global__ void adam_float32(float* parameters, float* mean, float* square,
+                                        const double* shared, float beta1, float beta2, float decay,
+                                        long long start, long long end, Gradients<float> gradients) {
+    adam(parameters, mean, square, shared, beta1, beta2, decay, start, end, gradients);
+}
+extern "C" __global__ void adam_float64(double* parameters, double* mean, double* square,
+                                        const double* shared, double beta1, double beta2,
+                                        double decay, long long start, long long end,
+                                        Gradients<double> gradients) {
+    adam(parameters, mean, square, shared, beta1, beta2, decay, start, end, gradients);
+}
