@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from minigan import functional as F  # noqa: N812
-from minigan.backend import Window, get_backend, numpy_convolution
+from minigan.backend import Backend, Window, get_backend, numpy_convolution
 from minigan.backend.threads import Threads
 from minigan.functional.convolution import Convolution, KernelGradient, TransposedConvolution
 from minigan.tensor import Tensor, grad
+from minigan.testing import check_gradients
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
+MANY = settings(max_examples=3 * settings.default.max_examples)  # geometry has many corners
 LAYOUTS = ("channels first", "channels last", "every second", "reversed", "repeated")
 
 
@@ -165,9 +167,10 @@ def check(
     weight_shape: tuple[int, ...],
     ours: Callable[[Case, list[Tensor]], Tensor],
     theirs: Callable[[Case, list[torch.Tensor]], torch.Tensor],
+    backend: Backend,
 ) -> None:
     arrays = arrays_of(case, weight_shape)
-    tensors = [Tensor(a, requires_grad=True) for a in arrays]
+    tensors = [Tensor(a, requires_grad=True, backend=backend) for a in arrays]
     torches = [torch.tensor(np.ascontiguousarray(a), requires_grad=True) for a in arrays]
     expected_y = theirs(case, torches).detach().numpy()
     np.testing.assert_allclose(ours(case, tensors).numpy(), expected_y, **CLOSE)
@@ -180,7 +183,7 @@ def check(
         lambda inputs: ours(case, inputs),
         tensors,
         grad,
-        drawing(lambda array: Tensor(array, requires_grad=True)),
+        drawing(lambda array: Tensor(array, requires_grad=True, backend=backend)),
     )
     expected = derivatives(
         lambda inputs: theirs(case, inputs),
@@ -193,25 +196,32 @@ def check(
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch pads a copy; so do we
+@MANY
 @given(case=cases())
-def test_conv2d_and_both_orders_of_its_gradients_are_torchs(case: Case) -> None:
-    check(case, (case.out_channels, case.channels), ours_conv, torch_conv)
+def test_conv2d_and_both_orders_of_its_gradients_are_torchs(case: Case, backend: Backend) -> None:
+    check(case, (case.out_channels, case.channels), ours_conv, torch_conv, backend)
 
 
+@MANY
 @given(case=cases(transposed=True))
-def test_conv_transpose2d_and_both_orders_of_its_gradients_are_torchs(case: Case) -> None:
-    check(case, (case.channels, case.out_channels), ours_transposed, torch_transposed)
+def test_conv_transpose2d_and_both_orders_of_its_gradients_are_torchs(
+    case: Case, backend: Backend
+) -> None:
+    check(case, (case.channels, case.out_channels), ours_transposed, torch_transposed, backend)
 
 
 @given(case=cases())
-def test_the_three_ops_are_the_derivatives_of_one_trilinear_form(case: Case) -> None:
+def test_the_three_ops_are_the_derivatives_of_one_trilinear_form(
+    case: Case, backend: Backend
+) -> None:
     """⟨g, x ⋆ w⟩ = ⟨transposed(g, w), x⟩ = ⟨kernel gradient(g, x), w⟩"""
     assume(case.batch is not None and not isinstance(case.padding, str))
     assert not isinstance(case.padding, str)
     window = Window(case.stride, case.padding, case.dilation)
-    x, w = (Tensor(a) for a in arrays_of(case, (case.out_channels, case.channels))[:2])
+    arrays = arrays_of(case, (case.out_channels, case.channels))
+    x, w = (Tensor(array, backend=backend) for array in arrays[:2])
     y = Convolution(window)(x, w)
-    g = Tensor(np.random.default_rng(case.seed + 1).normal(size=y.shape))
+    g = Tensor(np.random.default_rng(case.seed + 1).normal(size=y.shape), backend=backend)
     whole = (g * y).sum().item()
     through_x = (TransposedConvolution(window, case.size)(g, w) * x).sum().item()
     through_w = (KernelGradient(window, case.kernel)(g, x) * w).sum().item()
@@ -221,13 +231,27 @@ def test_the_three_ops_are_the_derivatives_of_one_trilinear_form(case: Case) -> 
 
 
 @given(case=cases(transposed=True))
-def test_output_padding_gives_the_size_that_conv2d_takes_back(case: Case) -> None:
+def test_output_padding_gives_the_size_that_conv2d_takes_back(case: Case, backend: Backend) -> None:
     """Transposing undoes what a convolution does to the size, whatever the rounding was."""
     assume(all(e < s for e, s in zip(case.output_padding, case.stride, strict=True)))
-    x, w, *_ = (Tensor(a) for a in arrays_of(case, (case.channels, case.out_channels)))
+    arrays = arrays_of(case, (case.channels, case.out_channels))
+    x, w = (Tensor(array, backend=backend) for array in arrays[:2])
     y = ours_transposed(case, [x, w])
     back = F.conv2d(y, w, None, case.stride, case.padding, case.dilation)
     assert back.shape == x.shape
+
+
+@pytest.mark.parametrize("function", [F.conv2d, F.conv_transpose2d])
+def test_both_orders_are_central_differences(
+    function: Callable[..., Tensor], backend: Backend
+) -> None:
+    """No torch here: this is what says that torch and we are right."""
+    random = np.random.default_rng(0)
+    x, w, b = (random.normal(size=shape) for shape in ((2, 3, 4, 5), (3, 3, 3, 2), 3))
+    geometry: dict[str, Any] = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
+    check_gradients(
+        lambda x, w, b: function(x, w, b, **geometry), [x, w, b], order=2, backend=backend
+    )
 
 
 # --- numbers and memory ---------------------------------------------------------------------------
@@ -235,11 +259,15 @@ def test_output_padding_gives_the_size_that_conv2d_takes_back(case: Case) -> Non
 
 @pytest.mark.parametrize("layout", ["channels first", "channels last"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_number_type_is_kept_and_the_channels_lie_last(dtype: Any, layout: str) -> None:
+def test_the_number_type_is_kept_and_the_channels_lie_last(
+    dtype: Any, layout: str, backend: Backend
+) -> None:
     random = np.random.default_rng(0)
-    x = Tensor(laid_out(random.normal(size=(2, 3, 7, 6)).astype(dtype), layout), True)
-    w = Tensor(random.normal(size=(4, 3, 2, 2)).astype(dtype), True)
-    b = Tensor(random.normal(size=4).astype(dtype), True)
+    arrays = (random.normal(size=shape).astype(dtype) for shape in ((2, 3, 7, 6), (4, 3, 2, 2), 4))
+    x, w, b = (
+        Tensor(laid_out(array, layout) if array.ndim == 4 else array, True, backend=backend)
+        for array in arrays
+    )
     y = F.conv2d(x, w, b, stride=2, padding=1)
     z = F.conv_transpose2d(y, w, stride=2, padding=1)
     for images in (y, z, *grad(z.sum(), [x, y], create_graph=True)):
@@ -249,9 +277,11 @@ def test_the_number_type_is_kept_and_the_channels_lie_last(dtype: Any, layout: s
         assert gradient.dtype == dtype
 
 
-def test_an_input_that_needs_no_gradient_costs_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = Tensor(np.ones((2, 3, 5, 5)))
-    w = Tensor(np.ones((4, 3, 2, 2)), requires_grad=True)
+def test_an_input_that_needs_no_gradient_costs_none(
+    monkeypatch: pytest.MonkeyPatch, backend: Backend
+) -> None:
+    images = Tensor(np.ones((2, 3, 5, 5)), backend=backend)
+    w = Tensor(np.ones((4, 3, 2, 2)), requires_grad=True, backend=backend)
 
     def refuse(*arrays: Any) -> None:
         raise AssertionError("the gradient of the images was computed, and nobody wants it")
@@ -313,7 +343,7 @@ def test_the_pieces_are_the_batch_each_image_once(
     assert largest == 1 or largest * columns_per_image <= numpy_convolution.COLUMNS
 
 
-def test_a_large_float32_batch_is_as_exact_as_torchs() -> None:
+def test_a_large_float32_batch_is_as_exact_as_torchs(backend: Backend) -> None:
     """Sizes at which the work is really cut up: 32 images of 2.3 MB of columns each."""
     random = np.random.default_rng(0)
     x, w = random.normal(size=(32, 24, 32, 30)), random.normal(size=(16, 24, 5, 5))
@@ -325,16 +355,17 @@ def test_a_large_float32_batch_is_as_exact_as_torchs() -> None:
         gradients = torch.autograd.grad(y, inputs, torch.tensor(cotangent, dtype=dtype))
         return [result.detach().numpy() for result in (y, *gradients)]
 
-    ours = [Tensor(a.astype(np.float32), True) for a in (x, w)]
+    ours = [Tensor(a.astype(np.float32), True, backend=backend) for a in (x, w)]
     y = F.conv2d(*ours, padding=2)
-    found = [y, *grad(y, ours, Tensor(cotangent.astype(np.float32)))]
+    found = [y, *grad(y, ours, Tensor(cotangent.astype(np.float32), backend=backend))]
     float32, float64 = by_torch(torch.float32), by_torch(torch.float64)
     for mine, its, exact in zip(found, float32, float64, strict=True):
         assert np.abs(mine.numpy() - exact).max() < 2 * np.abs(its - exact).max()
 
 
-def test_an_empty_batch_is_torchs_too() -> None:
-    x, w = Tensor(np.zeros((0, 3, 5, 6)), True), Tensor(np.ones((4, 3, 2, 2)), True)
+def test_an_empty_batch_is_torchs_too(backend: Backend) -> None:
+    x = Tensor(np.zeros((0, 3, 5, 6)), True, backend=backend)
+    w = Tensor(np.ones((4, 3, 2, 2)), True, backend=backend)
     y = F.conv2d(x, w)
     assert y.shape == (0, 4, 4, 5)
     gx, gw = grad(y.sum(), [x, w])
@@ -479,13 +510,13 @@ def test_an_error_names_the_function_and_the_numbers(
         assert word in message
 
 
-def test_pad_puts_zeros_where_torch_does() -> None:
+def test_pad_puts_zeros_where_torch_does(backend: Backend) -> None:
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
-    ours, theirs = Tensor(x, True), torch.tensor(x, requires_grad=True)
+    ours, theirs = Tensor(x, True, backend=backend), torch.tensor(x, requires_grad=True)
     y, expected = F.pad(ours, (1, 2, 0, 3)), torch.nn.functional.pad(theirs, (1, 2, 0, 3))
     np.testing.assert_array_equal(y.numpy(), expected.detach().numpy())
     cotangent = np.random.default_rng(1).normal(size=y.shape)
-    y.backward(cotangent)
+    y.backward(Tensor(cotangent, backend=backend))
     expected.backward(torch.tensor(cotangent))
     assert ours.grad is not None and theirs.grad is not None
     np.testing.assert_array_equal(ours.grad.numpy(), theirs.grad.numpy())
