@@ -243,6 +243,8 @@ def test_the_step_leaves_no_gradient_of_the_generators_move_in_the_discriminator
     for mine, theirs in zip(own, other.discriminator.parameters(), strict=True):
         np.testing.assert_array_equal(mine, theirs.grad.numpy())
     assert all(p.requires_grad for p in gan.discriminator.parameters())
+    # Nor does what the discriminator learns reach the generator.
+    assert all(p.grad is None for p in other.generator.parameters())
 
 
 def test_a_run_goes_on_from_its_state_bit_for_bit(backend: Backend) -> None:
