@@ -240,8 +240,8 @@ class Tensor:
 
     def to(self, where: str | Backend | np.dtype[Any] | type) -> Tensor:
         """Another number type ("float64", minigan.float32) or another backend ("cupy")."""
-        if isinstance(where, Backend) or where in ("numpy", "cupy"):
-            backend = get_backend(where)  # type: ignore[arg-type]
+        if isinstance(where, Backend) or (isinstance(where, str) and where in ("numpy", "cupy")):
+            backend = get_backend(where)
             return self if backend is self.backend else Move(backend)(self)
         return self if self.dtype == np.dtype(where) else Cast(np.dtype(where))(self)
 
@@ -1227,7 +1227,7 @@ class Concatenate(Op):
         return backend_of(arrays[0]).xp.concatenate(arrays, axis=self.axis)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        before: Shape = (slice(None),) * (self.axis % g.ndim)  # type: ignore[assignment]
+        before = (slice(None),) * (self.axis % g.ndim)
         ends = list(itertools.accumulate(x.shape[self.axis] for x in self.inputs))
         starts = [0, *ends[:-1]]
         return tuple(

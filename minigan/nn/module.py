@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minigan.backend import Backend, get_backend
+from minigan.backend import Backend
 from minigan.errors import UserError
 from minigan.tensor import Array, Tensor
 
@@ -164,11 +164,8 @@ class Module:
         """
         moving = isinstance(where, Backend) or where in ("numpy", "cupy")
         for tensor in [*self.parameters(), *self.buffers()]:
-            if moving:
-                backend = get_backend(where)  # type: ignore[arg-type]
-                tensor.data = backend.asarray(tensor.numpy())
-            elif tensor.dtype.kind == "f":
-                tensor.data = tensor.data.astype(where)
+            if moving or tensor.dtype.kind == "f":  # a count stays a whole number
+                tensor.data = tensor.detach().to(where).data
             tensor.grad = None
         return self
 

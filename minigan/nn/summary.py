@@ -21,16 +21,19 @@ def summary(module: Module, input_shape: tuple[int, ...], *, batch_size: int = 2
     )
     rows: list[tuple[str, str, int]] = []
     modes = [(m, m.training) for m in module.modules()]
-    leaves = [(path, m) for path, m in module.named_modules() if not list(m.children())]
-    for path, layer in leaves:
+    leaves: dict[Module, str] = {}
+    for path, layer in module.named_modules():
+        if not list(layer.children()):
+            leaves.setdefault(layer, path)  # one that is used twice is watched once
+    for layer, path in leaves.items():
         _watch(layer, path, rows)
     try:
         with no_grad():
             module.eval()
             module(inputs)
     finally:
-        for _, layer in leaves:
-            del layer.forward  # the class's own again
+        for layer in leaves:
+            del vars(layer)["forward"]
         for each, mode in modes:
             each.training = mode
     total = sum(p.numel() for p in module.parameters())
@@ -55,4 +58,4 @@ def _watch(layer: Module, path: str, rows: list[tuple[str, str, int]]) -> None:
         rows.append((f"{path} ({type(layer).__name__})", shape, count))
         return y
 
-    layer.forward = noted  # type: ignore[method-assign]
+    vars(layer)["forward"] = noted  # found before the class's own

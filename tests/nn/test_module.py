@@ -10,6 +10,7 @@ import torch
 
 from minigan import Tensor, grad, nn, no_grad, zeros
 from minigan.errors import UserError
+from minigan.optim import SGD
 
 # Class definitions as people write them for torch. Only the import line differs.
 DEFINITIONS = textwrap.dedent(
@@ -245,6 +246,15 @@ def test_types():
     assert net(zeros(4, 3, dtype="float64")).dtype == np.float64
     assert net.float()[0].weight.dtype == np.float32
     assert net.to("float64")[0].weight.dtype == net.to(np.float64)[0].weight.dtype == np.float64
+
+
+def test_nothing_moves_where_nothing_changes(backend):
+    """So an optimizer that was made before goes on working."""
+    net = nn.Linear(3, 2).to(backend)
+    optimizer = SGD(net.parameters(), 0.1)
+    net.float().to(backend).to("float32")
+    optimizer.minimize(net(zeros(1, 3, backend=backend)).sum())
+    assert net.bias.tolist() == optimizer.flat[-2:].tolist()
 
 
 def test_moving_to_a_backend(backend):

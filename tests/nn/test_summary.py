@@ -32,6 +32,14 @@ def test_frozen_parameters_and_sizes():
     assert summary(model, (1000,)).endswith("Parameters: 1,004,000 (3,000 trained), 3.83 MiB")
 
 
+def test_a_layer_that_is_used_twice():
+    tanh = nn.Tanh()
+    model = nn.Sequential(nn.Linear(4, 3), tanh, nn.Linear(3, 2), tanh)
+    rows = [line.split()[0] for line in summary(model, (4,)).split("\n")[2:-2]]
+    assert rows == ["0", "1", "2", "1"]
+    assert "forward" not in vars(tanh)
+
+
 def test_it_leaves_the_network_as_it_was():
     model = net()
     model[2].eval()
