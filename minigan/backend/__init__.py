@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from minigan.backend.openblas import choose_kernel
+from minigan.backend.openblas import prepare
 
-choose_kernel()  # before the first import of NumPy, or it is too late
+prepare()  # before the first import of NumPy, or it is too late
 
 import numpy as np  # noqa: E402
 

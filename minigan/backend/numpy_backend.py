@@ -21,7 +21,7 @@ from minigan.backend.threads import Threads
 if TYPE_CHECKING:
     from minigan.backend.random import RandomStream
 
-PIECE = 1 << 15  # numbers: 128 KiB of float32, of which several fit a core's second-level cache
+PIECE = 1 << 16  # numbers: 256 KiB of float32. Smaller ones make the threads queue for Python
 WIDE = 2048  # numbers: a row long enough for NumPy's inner loop to run at full speed
 
 
@@ -213,7 +213,7 @@ def _flat_views(arrays: Sequence[Any]) -> list[Any] | None:
     layout: tuple[Any, Any] | None = None
     for a in arrays:
         if isinstance(a, np.ndarray):
-            if a.size < 4 * PIECE:
+            if a.size < 2 * PIECE:
                 return None
             if layout is None:
                 if not _is_dense(a):

@@ -38,7 +38,7 @@ def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) 
 
     with threads.single_threaded_products():
         pieces = list(_few_images(threads, len(x), height * width * len(matrix)))
-        threads.run(compute, pieces, least=2)
+        threads.run(compute, pieces)
     return y
 
 
@@ -58,7 +58,7 @@ def transposed_convolution(
 
     with threads.single_threaded_products():
         work = places[0] * places[1] * matrix.shape[1]
-        threads.run(compute, list(_few_images(threads, len(g), work)), least=2)
+        threads.run(compute, list(_few_images(threads, len(g), work)))
     return x
 
 
@@ -80,7 +80,7 @@ def kernel_gradient(
         return total
 
     with threads.single_threaded_products():
-        first, *others = threads.run(compute, shares, least=2)
+        first, *others = threads.run(compute, shares)
     for other in others:
         first += other
     return first.reshape(*kernel, channels, out)

@@ -15,8 +15,6 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-WORTHWHILE = 4  # pieces: below that, handing work over takes longer than doing it
-
 
 def usable_cores() -> int:
     """The processors that this process may use: its affinity, and its control group's quota."""
@@ -54,15 +52,13 @@ class Threads:
         self._pool, self.count = None, count
         self._set_blas(count)
 
-    def run(
-        self, work: Callable[[Any], Any], pieces: Sequence[Any], *, least: int = WORTHWHILE
-    ) -> list[Any]:
+    def run(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
         """[work(piece) for piece in pieces], some of them at the same time.
 
         Each thread takes a run of neighbours, so that the result of a piece never depends on
-        which thread was faster. Fewer than `least` pieces are left to the calling thread.
+        which thread was faster.
         """
-        if self.count == 1 or len(pieces) < least:
+        if self.count == 1 or len(pieces) < 2:
             return [work(piece) for piece in pieces]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.count - 1, thread_name_prefix="minigan")

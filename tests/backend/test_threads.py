@@ -1,0 +1,66 @@
+"""The thread pool: the order of results, polite counts, and life after a fork."""
+
+import os
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+from minigan.backend.threads import Threads, usable_cores
+
+
+def test_results_come_in_the_order_of_the_pieces() -> None:
+    threads = Threads(3)
+    for count in range(8):
+        assert threads.run(lambda n: n * n, range(count)) == [n * n for n in range(count)]
+
+
+def test_the_work_is_shared_and_the_caller_takes_part() -> None:
+    threads = Threads(2)
+    barrier = threading.Barrier(2, timeout=20)  # passes only if two pieces run at the same time
+
+    def work(piece: int) -> str:
+        barrier.wait()
+        return threading.current_thread().name
+
+    names = threads.run(work, [0, 1])
+    assert names[0] == threading.current_thread().name != names[1]
+
+
+def test_an_error_in_another_thread_arrives() -> None:
+    def work(piece: int) -> None:
+        if piece == 3:
+            raise ZeroDivisionError("piece 3")
+
+    with pytest.raises(ZeroDivisionError, match="piece 3"):
+        Threads(2).run(work, range(4))
+
+
+def test_no_more_threads_than_cores() -> None:
+    assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
+    assert Threads().count == usable_cores()
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        Threads().set_count(0)
+
+
+def test_single_threaded_products_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, asked = Threads(2), []
+    monkeypatch.setattr(threads, "_set_blas", asked.append)
+    with pytest.raises(RuntimeError), threads.single_threaded_products():
+        raise RuntimeError
+    assert asked == [1, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_after_use_does_not_hang() -> None:
+    threads = Threads(2)
+    threads.run(np.sqrt, [1.0, 4.0, 9.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of fork + threads
+        child = os.fork()
+    if child == 0:
+        ok = threads.run(np.sqrt, [1.0, 4.0, 9.0]) == [1.0, 2.0, 3.0]
+        os._exit(0 if ok else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
