@@ -133,10 +133,13 @@ class CupyBackend(Backend):
     # ---- sums and products ---------------------------------------------------------------------
 
     def matmul(self, a: Array, b: Array) -> Array:
-        if a.ndim > 2 or b.ndim > 2 or a.dtype != b.dtype or a.dtype.char not in "fd":
+        if a.dtype != b.dtype or a.dtype.char not in "fd":
             return cupy.matmul(a, b)  # CuPy's own; it cannot be recorded
-        out = cupy.empty((a.shape[0], b.shape[1]), a.dtype)
-        self._multiply(a, b, out, tf32=self._tf32 == "all")
+        many = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        out = cupy.empty((*many, a.shape[-2], b.shape[-1]), a.dtype)
+        a, b = (cupy.broadcast_to(m, (*many, *m.shape[-2:])) for m in (a, b))
+        for index in np.ndindex(many):  # one product after another, in networks just one
+            self._multiply(a[index], b[index], out[index], tf32=self._tf32 == "all")
         return out
 
     def _multiply(self, a: Array, b: Array, out: Array, *, tf32: bool, add: bool = False) -> None:
@@ -146,7 +149,8 @@ class CupyBackend(Backend):
         if not a.shape[1]:
             out *= add  # the sum of no products is 0
             return
-        a, b = (m if direct(m) else cupy.ascontiguousarray(m) for m in (a, b))
+        a = a if direct(a) else cupy.ascontiguousarray(a)
+        b = b if direct(b) else cupy.ascontiguousarray(b)
         self._blas().multiply(a, b, out, tf32=tf32, add=add)
 
     def _blas(self) -> Blas:

@@ -51,6 +51,7 @@ def _identity(function: Any) -> Any:
     cells = getattr(method, "__closure__", None) or ()
     state = [] if owner is None else list(vars(owner).items())
     values = [value for _, value in state] + [cell.cell_contents for cell in cells]
+    values += getattr(method, "__defaults__", None) or ()
     if not hasattr(method, "__code__") or not all(isinstance(value, PLAIN) for value in values):
         return None
     return type(owner), method.__code__, *state, *[repr(value) for value in values]
@@ -65,4 +66,5 @@ def _twin(function: Any) -> Any:
 def _name(function: Any) -> str:
     """The op's name, to be read in a profile."""
     owner = getattr(function, "__self__", None)
-    return f"minigan_{type(owner).__name__ if owner is not None else function.__name__}"
+    name = function.__name__ if owner is None else type(owner).__name__
+    return f"minigan_{name if name.isidentifier() else 'formula'}"  # a lambda has no name

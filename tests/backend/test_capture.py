@@ -1,0 +1,336 @@
+"""Tests of recorded steps: replayed, they do what the step does, and they stand in nobody's way.
+
+They run with --backend cupy-on-cpu (see ../cupy_on_cpu/README.md) or, on a GPU, with --backend
+cupy; those that count launches only with the former.
+"""
+
+import gc
+import importlib.util
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigan
+from minigan import nn
+from minigan.backend import get_backend
+from minigan.gans import gan as gan_module
+from minigan.gans.conditional_gan import ConditionalGAN
+from minigan.gans.gan import MLPGAN
+from minigan.optim import SGD
+
+SMALL = gan_module.Recipe(
+    latent_dim=8, image_shape=(1, 4, 4), generator_widths=(8, 12), discriminator_widths=(12, 8)
+)
+
+
+@pytest.fixture(scope="module")
+def gpu(request: pytest.FixtureRequest) -> Any:
+    if request.config.getoption("--backend") == "numpy":
+        pytest.skip("about CuPy: run with --backend cupy-on-cpu, or on a GPU with --backend cupy")
+    return get_backend("cupy")
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Any:
+    """The pretended GPU, which knows what it was asked for."""
+    if request.config.getoption("--backend") != "cupy-on-cpu":
+        pytest.skip("only the pretended GPU counts launches: run with --backend cupy-on-cpu")
+    from cupy_on_cpu.device import device
+
+    return device
+
+
+def images(seed: int, count: int, shape: tuple[int, ...] = (1, 4, 4)) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-1, 1, (count, *shape)).astype("float32")
+
+
+def on(backend: Any, array: np.ndarray) -> minigan.Tensor:
+    return minigan.Tensor(backend.asarray(array))
+
+
+def played(play: Any, backend: Any, batches: list[int]) -> list[list[float]]:
+    """The losses of a round on each of some batches, which have these numbers of images."""
+    losses = [play(on(backend, images(i, count))) for i, count in enumerate(batches)]
+    return [[float(value) for value in report.values()] for report in losses]
+
+
+def state_of(gan: Any) -> dict[str, Any]:
+    arrays, plain = gan.state()
+    steps = [plain[f"{name}_optimizer"]["steps"] for name in ("generator", "discriminator")]
+    return arrays | {"random": plain["random"], "steps": steps}
+
+
+def assert_equal_states(one: Any, other: Any) -> None:
+    found, wanted = state_of(one), state_of(other)
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+# ---- the same numbers ----------------------------------------------------------------------------
+
+
+def test_replay_equals_eager_bit_for_bit_with_partial_batches(gpu: Any) -> None:
+    """Weights, batch norm's buffers, moments, counts and the random position, all of it."""
+    eager, recorded = (MLPGAN(SMALL, seed=3, backend=gpu) for _ in range(2))
+    play = gpu.compiled(recorded.play_round)
+    batches = [6, 6, 6, 4, 6, 6, 4, 4, 6]
+    assert played(play, gpu, batches) == played(eager.play_round, gpu, batches)
+    assert [recording.graph is not None for recording in play.recordings.values()] == [True, True]
+    assert_equal_states(recorded, eager)
+
+
+def test_labels_are_part_of_a_batch(gpu: Any) -> None:
+    eager, recorded = (ConditionalGAN(seed=3, backend=gpu) for _ in range(2))
+    shape = eager.settings.image_shape
+    play = gpu.compiled(recorded.play_round)
+    for i in range(3):
+        x = on(gpu, images(i, 4, shape))
+        labels = minigan.Tensor(gpu.asarray((np.arange(4) + i) % 10))
+        found, wanted = play(x, labels), eager.play_round(x, labels)
+        assert [float(v) for v in found.values()] == [float(v) for v in wanted.values()]
+    assert play.failed is False
+
+
+def test_losses_that_were_handed_out_stay_what_they_were(gpu: Any) -> None:
+    gan = MLPGAN(SMALL, seed=3, backend=gpu)
+    play = gpu.compiled(gan.play_round)
+    reports = [play(on(gpu, images(i, 6))) for i in range(5)]
+    later = [float(report["D loss"]) for report in reports]
+    assert later == [
+        row[0] for row in played(MLPGAN(SMALL, seed=3, backend=gpu).step, gpu, [6] * 5)
+    ]
+    assert len(set(later)) == 5
+
+
+def test_arrays_made_after_the_recording_survive_replays(gpu: Any) -> None:
+    gan = MLPGAN(SMALL, seed=3, backend=gpu)
+    play = gpu.compiled(gan.play_round)
+    played(play, gpu, [6, 6])
+    stream = next(iter(play.recordings.values())).stream
+    later = [gpu.xp.full(n, 7, np.float32) for n in (8, 48, 96, 128, 1024) for _ in range(20)]
+    with stream:  # also for who works on that very stream
+        later += [gpu.xp.full(n, 7, np.float32) for n in (8, 48, 96, 128, 1024) for _ in range(20)]
+    played(play, gpu, [6, 6])
+    assert all(bool((array == 7).all()) for array in later)
+
+
+def test_what_a_step_used_is_not_handed_to_others(gpu: Any) -> None:
+    """The recording's own pool: its intermediates are free in Python, and still in use."""
+    gan = MLPGAN(SMALL, seed=3, backend=gpu)
+    play = gpu.compiled(gan.play_round)
+    played(play, gpu, [6, 6])
+    (recording,) = play.recordings.values()
+    before = recording.pool.total_bytes()
+    played(play, gpu, [6, 6, 6])
+    assert recording.pool.total_bytes() == before > 0
+    assert recording.pool.n_free_blocks() > 0
+
+
+def test_a_state_that_is_loaded_is_what_replays_go_on_from(gpu: Any) -> None:
+    eager, recorded = (MLPGAN(SMALL, seed=3, backend=gpu) for _ in range(2))
+    other = MLPGAN(SMALL, seed=4, backend=gpu)
+    play = gpu.compiled(recorded.play_round)
+    played(play, gpu, [6, 6, 6])
+    arrays, plain = other.state()
+    recorded.generator.load_state_dict(other.generator.state_dict())
+    recorded.discriminator.load_state_dict(other.discriminator.state_dict())
+    recorded.random.load_state_dict(plain["random"])
+    eager.load_state(arrays, plain)
+    noise = eager.random.normal(3)
+    np.testing.assert_array_equal(noise.get(), recorded.random.normal(3).get())
+    found, wanted = played(play, gpu, [6]), played(eager.play_round, gpu, [6])
+    assert found == wanted
+
+
+# ---- what a step asks of the GPU -----------------------------------------------------------------
+
+
+def test_no_transfer_and_no_waiting_inside_a_step(gpu: Any, device: Any) -> None:
+    gan = MLPGAN(SMALL, seed=3, backend=gpu)
+    x = on(gpu, images(0, 6))
+    gan.play_round(x)
+    with device.recording() as calls:
+        gan.play_round(x)
+    assert not [call for call in calls if call.kind == "synchronize"]
+    assert not [call for call in calls if "host" in call.name]
+
+
+def test_a_budget_of_launches_for_a_step(gpu: Any, device: Any) -> None:
+    """Each takes a GPU about a microsecond, however little it does. Raise this knowingly."""
+    gan = MLPGAN(gan_module.RECIPES["tutorial"], seed=3, backend=gpu)
+    x = on(gpu, images(0, 8, (1, 28, 28)))
+    gan.play_round(x)
+    with device.recording() as calls:
+        gan.play_round(x)
+    kinds = Counter(call.kind for call in calls)
+    assert kinds["gemm"] <= 36  # 8 layers, most of them used 3 times, forwards and backwards
+    assert kinds["launch"] <= 235
+
+
+def test_a_replay_is_one_launch_and_a_few_copies(gpu: Any, device: Any) -> None:
+    gan = MLPGAN(SMALL, seed=3, backend=gpu)
+    play = gpu.compiled(gan.play_round)
+    played(play, gpu, [6, 6, 6])
+    x = on(gpu, images(0, 6))
+    with device.recording() as calls:
+        play(x)
+    kinds = Counter(call.kind for call in calls)
+    assert kinds["graph"] == 1
+    assert kinds["launch"] + kinds["memcpy"] <= 5  # the batch in, four numbers out
+    assert kinds["synchronize"] == 0
+
+
+# ---- what is frozen ------------------------------------------------------------------------------
+
+
+class Slope:
+    """A step with one weight, and a learning rate that may change."""
+
+    def __init__(self, backend: Any, *, tells: bool) -> None:
+        self.weight = nn.Parameter(backend.asarray(np.ones(3, np.float32)))
+        self.optimizer = SGD([self.weight], lr=0.5)
+        if tells:
+            self.frozen_values = lambda: self.optimizer.lr
+
+    def step(self, x: minigan.Tensor) -> minigan.Tensor:
+        loss = (self.weight * x).sum()
+        self.optimizer.minimize(loss)
+        return loss.detach()
+
+
+def test_a_change_of_frozen_values_is_recorded_anew(gpu: Any) -> None:
+    for tells, wanted in ((True, [0.5, 0.0, -0.5, -0.75, -1.0]), (False, [0.5, 0, -0.5, -1, -1.5])):
+        slope = Slope(gpu, tells=tells)
+        play = gpu.compiled(slope.step)
+        found = []
+        for i in range(5):
+            slope.optimizer.lr = 0.5 if i < 3 else 0.25
+            play(on(gpu, np.ones(3, np.float32)))
+            found.append(float(slope.weight.data[0]))
+        assert found == wanted
+
+
+def test_another_tf32_setting_is_recorded_anew(monkeypatch: Any, gpu: Any) -> None:
+    slope = Slope(gpu, tells=False)
+    play = gpu.compiled(slope.step)
+    x = on(gpu, np.ones(3, np.float32))
+    for setting in ("convolutions", "none"):
+        monkeypatch.setattr(gpu, "tf32", setting)
+        play(x)
+        play(x)
+    assert len(play.recordings) == 2
+
+
+def test_only_so_many_shapes_are_kept(gpu: Any) -> None:
+    play = gpu.compiled(lambda x: x * 2)
+    for size in range(1, 20):
+        for _ in range(2):
+            y = play(on(gpu, np.arange(size, dtype=np.float32)))
+            np.testing.assert_array_equal(y.numpy(), 2 * np.arange(size))
+    assert len(play.recordings) == 8
+
+
+def test_the_result_may_be_a_tensor_or_several_in_lists(gpu: Any) -> None:
+    play = gpu.compiled(lambda x, factor: (x * factor, [x + 1], {"plain": 3}))
+    for i in range(3):
+        product, (one_more,), plain = play(on(gpu, np.full(2, i, np.float32)), 3)
+        assert product.numpy().tolist() == [3 * i, 3 * i]
+        assert one_more.numpy().tolist() == [i + 1, i + 1]
+        assert plain == {"plain": 3}
+    assert play(on(gpu, np.full(2, 1, np.float32)), 5)[0].numpy().tolist() == [5, 5]
+
+
+# ---- when it cannot be recorded ------------------------------------------------------------------
+
+
+def reads_a_number(x: minigan.Tensor) -> minigan.Tensor:
+    return x * 2 if float(x.sum()) > 0 else x * 3
+
+
+def makes_an_array(x: minigan.Tensor) -> minigan.Tensor:
+    return x * minigan.Tensor(x.backend.asarray(np.full(2, 2, np.float32)))
+
+
+@pytest.mark.parametrize("step", [reads_a_number, makes_an_array])
+def test_a_step_that_cannot_be_recorded_runs_as_it_is_and_says_why(
+    gpu: Any, capsys: Any, step: Any
+) -> None:
+    play = gpu.compiled(step)
+    for i in range(1, 5):
+        assert play(on(gpu, np.full(2, i, np.float32))).numpy().tolist() == [2 * i, 2 * i]
+    said = capsys.readouterr().err
+    assert said.count("cannot be recorded (") == 1
+    assert re.search(r"cannot be recorded \(\w+: .+\): it runs operation by operation", said)
+
+
+def test_an_error_of_the_step_itself_comes_through(gpu: Any) -> None:
+    calls = []
+
+    def step(x: minigan.Tensor) -> minigan.Tensor:
+        calls.append(1)
+        if len(calls) > 1:
+            raise ValueError("the step is wrong")
+        return x * 2
+
+    play = gpu.compiled(step)
+    x = on(gpu, np.ones(2, np.float32))
+    play(x)
+    with pytest.raises(ValueError, match="the step is wrong"):
+        play(x)
+    assert gc.isenabled()
+    assert float((x * 2).data.sum()) == 4  # no recording is left open
+
+
+def test_garbage_collection_is_off_while_recording_and_stays_off_if_it_was(gpu: Any) -> None:
+    seen = []
+
+    def step(x: minigan.Tensor) -> minigan.Tensor:
+        seen.append(gc.isenabled())
+        return x * 2
+
+    x = on(gpu, np.ones(2, np.float32))
+    play = gpu.compiled(step)
+    play(x)
+    play(x)
+    gc.disable()
+    try:
+        play = gpu.compiled(step)
+        play(x)
+        play(x)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert seen == [True, False, False, False]
+
+
+# ---- NVIDIA's own compiler -----------------------------------------------------------------------
+
+FILES = {"kernels.cu": (), "sums.cu": (), "philox.cu": ("--fmad=false",)}
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("file", FILES)
+def test_nvidias_compiler_takes_our_kernels(
+    request: pytest.FixtureRequest, file: str, architecture: str
+) -> None:
+    if request.config.getoption("--backend") != "cupy-on-cpu":
+        pytest.skip("it compiles without a GPU, through cupy_on_cpu: --backend cupy-on-cpu")
+    if importlib.util.find_spec("nvidia") is None or not list(
+        Path(importlib.util.find_spec("nvidia").submodule_search_locations[0]).rglob("libnvrtc.so*")
+    ):
+        pytest.skip("NVRTC is not installed: pip install 'nvidia-cuda-nvrtc==13.0.*'")
+    from cupy_on_cpu.kernels import compile_with_nvrtc
+
+    import minigan.backend
+
+    source = Path(minigan.backend.__file__).with_name(file).read_text(encoding="utf-8")
+    code = compile_with_nvrtc(source, FILES[file], architecture)
+    for name in re.findall(r'extern "C" __global__ void (\w+)', source):
+        assert name.encode() in code
+    with pytest.raises(Exception, match="error"):
+        compile_with_nvrtc(source + "\nint x = ;", FILES[file], architecture)

@@ -1,0 +1,508 @@
+"""Tests of the CuPy backend: each kernel against NumPy's, for drawn shapes, layouts and windows.
+
+They run with --backend cupy-on-cpu (see ../cupy_on_cpu/README.md) or, on a GPU, with --backend
+cupy. The tests of what is said when CuPy cannot run need neither.
+"""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import minigan
+from minigan.backend import AdamStep, Backend, Window, cupy_start, get_backend
+from minigan.backend.random import Generator
+from minigan.errors import UserError
+from minigan.functional import leaky_relu, sigmoid
+from minigan.functional.activations import LeakyReLU, LeakyReLUGradient
+
+NUMPY = get_backend("numpy")
+CLOSE = {"float32": 2e-5, "float64": 1e-12}
+DTYPES = st.sampled_from(["float32", "float64"])
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(scope="module")
+def gpu(request: pytest.FixtureRequest) -> Any:
+    if request.config.getoption("--backend") == "numpy":
+        pytest.skip("about CuPy: run with --backend cupy-on-cpu, or on a GPU with --backend cupy")
+    backend: Any = get_backend("cupy")
+    before, backend.tf32 = backend.tf32, "none"  # a comparison in full precision
+    yield backend
+    backend.tf32 = before
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Any:
+    """The pretended GPU, which knows what it was asked for."""
+    if request.config.getoption("--backend") != "cupy-on-cpu":
+        pytest.skip("only the pretended GPU counts launches: run with --backend cupy-on-cpu")
+    from cupy_on_cpu.device import device
+
+    return device
+
+
+def numbers(seed: int, *shape: int, dtype: str = "float64") -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def laid_out(array: np.ndarray, order: Any) -> np.ndarray:
+    """The same numbers, with the axes in that order in memory."""
+    back = np.argsort(order)
+    return np.ascontiguousarray(array.transpose(order)).transpose(back)
+
+
+def assert_same(found: Any, wanted: np.ndarray, gpu: Backend) -> None:
+    host = gpu.to_numpy(found)
+    assert host.dtype == wanted.dtype
+    assert host.shape == wanted.shape
+    scale = max(1.0, float(abs(wanted).max(initial=0)))
+    np.testing.assert_allclose(host, wanted, rtol=0, atol=CLOSE[wanted.dtype.name] * scale)
+
+
+# ---- arrays and their order in memory ------------------------------------------------------------
+
+
+@given(order=st.permutations(range(4)), seed=SEEDS)
+def test_arrays_keep_their_memory_order_on_the_way_there_and_back(
+    gpu: Backend, order: list[int], seed: int
+) -> None:
+    a = laid_out(numbers(seed, 2, 3, 4, 5), order)
+    there = gpu.asarray(a)
+    assert there.strides == a.strides
+    back = gpu.to_numpy(there)
+    assert back.strides == a.strides
+    np.testing.assert_array_equal(back, a)
+
+
+def test_an_array_that_is_there_already_is_not_copied(gpu: Backend) -> None:
+    a = gpu.xp.zeros(3)
+    assert gpu.asarray(a) is a
+
+
+# Few layouts and formulas: CuPy compiles a kernel for each combination that it meets.
+ORDERS = st.sampled_from([(0, 1, 2, 3), (0, 2, 3, 1), (2, 3, 1, 0)])
+
+
+@given(
+    orders=st.tuples(ORDERS, ORDERS),
+    shapes=st.lists(st.sampled_from(["full", "channel", "row", "number"]), min_size=2, max_size=2),
+    dtype=st.just("float32"),
+)
+def test_elementwise_gives_numpys_numbers_in_any_layout(
+    gpu: Backend, orders: Any, shapes: list[str], dtype: str
+) -> None:
+    assume("full" in shapes)
+    sizes = {"full": (2, 3, 4, 5), "channel": (1, 3, 1, 1), "row": (5,), "number": ()}
+    arrays: list[Any] = []
+    for i, (order, kind) in enumerate(zip(orders, shapes, strict=True)):
+        a = numbers(i, *sizes[kind], dtype=dtype)
+        arrays.append(laid_out(a, order) if kind == "full" else 0.5 if kind == "number" else a)
+    on_gpu = [gpu.asarray(a) if isinstance(a, np.ndarray) else a for a in arrays]
+
+    def formula(a: Any, b: Any) -> Any:
+        return a * b
+
+    y = gpu.elementwise(formula, on_gpu)
+    assert_same(y, formula(*arrays), gpu)
+    first = next(a for a in arrays if getattr(a, "shape", ()) == sizes["full"])
+    assert y.strides == first.strides
+
+
+def test_a_channels_last_image_stays_one_through_activations(gpu: Backend) -> None:
+    image = gpu.asarray(laid_out(numbers(0, 2, 3, 4, 5, dtype="float32"), (0, 2, 3, 1)))
+    x = minigan.Tensor(image, requires_grad=True)
+    y = sigmoid(leaky_relu(x, 0.2)) * x + 1
+    assert y.data.strides == image.strides
+    y.backward(minigan.ones_like(y))
+    assert x.grad is not None and x.grad.data.strides == image.strides
+
+
+def test_a_formula_of_several_steps_is_one_kernel(gpu: Backend, device: Any) -> None:
+    x = gpu.asarray(numbers(0, 6, 5, dtype="float32"))
+    for op, arguments in ((LeakyReLU(0.2), [x]), (LeakyReLUGradient(0.2), [x, x])):
+        gpu.elementwise(op.forward, arguments)
+        with device.recording() as calls:
+            y = gpu.elementwise(op.forward, arguments)
+        assert [call.name for call in calls if call.kind == "launch"] == [f"minigan_{op.name}"]
+        assert_same(y, op.forward(*[gpu.to_numpy(a) for a in arguments]), gpu)
+
+
+def test_formulas_that_differ_by_a_number_are_told_apart(gpu: Backend) -> None:
+    x = gpu.asarray(numbers(0, 7))
+    for slope in (0.1, 0.3, 0.1):
+        y = gpu.elementwise(LeakyReLU(slope).forward, [x])
+        assert_same(y, LeakyReLU(slope).forward(gpu.to_numpy(x)), gpu)
+    for shift in (1.0, 2.0):
+        y = gpu.elementwise(lambda a, shift=shift: a + shift, [x])
+        assert_same(y, gpu.to_numpy(x) + shift, gpu)
+
+    def adder(amount: float) -> Any:
+        return lambda a: a * 2 + amount
+
+    for amount in (1.0, 2.0):
+        assert_same(gpu.elementwise(adder(amount), [x]), gpu.to_numpy(x) * 2 + amount, gpu)
+
+
+# ---- products ------------------------------------------------------------------------------------
+
+
+def matrix(seed: int, rows: int, columns: int, how: str, dtype: str) -> tuple[np.ndarray, Any]:
+    """A matrix of NumPy's, and a function that lays it out elsewhere in the same way."""
+    wide = numbers(seed, 2 * rows + 1, 2 * columns + 1, dtype=dtype)
+    views = {
+        "rows": lambda m: m[:rows, :columns].copy(),
+        "columns": lambda m: m[:columns, :rows].copy().T if m.shape[0] >= columns else m,
+        "part": lambda m: m[1 : rows + 1, 1 : columns + 1],
+        "strided": lambda m: m[: 2 * rows : 2, : 2 * columns : 2],
+        "backwards": lambda m: m[:rows, :columns][::-1],
+    }
+    if how == "columns":
+        wide = wide.T.copy()
+    return wide, views[how]
+
+
+HOW = st.sampled_from(["rows", "columns", "part", "strided", "backwards"])
+
+
+@given(
+    sizes=st.tuples(*[st.integers(0, 5)] * 3), hows=st.tuples(HOW, HOW), dtype=DTYPES, seed=SEEDS
+)
+def test_matmul_is_numpys_for_any_layout(
+    gpu: Backend, sizes: tuple[int, ...], hows: tuple[str, str], dtype: str, seed: int
+) -> None:
+    n, k, m = sizes
+    a, view_a = matrix(seed, n, k, hows[0], dtype)
+    b, view_b = matrix(seed + 1, k, m, hows[1], dtype)
+    found = gpu.matmul(view_a(gpu.asarray(a)), view_b(gpu.asarray(b)))
+    assert_same(found, np.matmul(view_a(a), view_b(b)), gpu)
+
+
+def test_a_transposed_factor_is_not_copied(gpu: Backend, device: Any) -> None:
+    x, w = (gpu.asarray(numbers(i, 6, 4, dtype="float32")) for i in range(2))
+    gpu.matmul(x, w.T)
+    with device.recording() as calls:
+        gpu.matmul(x, w.T)
+        gpu.matmul(x.T, w)
+        gpu.matmul(x[:, 1:3], w[1:4, 1:3].T)
+    assert {call.kind for call in calls} <= {"gemm", "malloc"}
+
+
+def test_batches_of_matrices_are_multiplied_too(gpu: Backend) -> None:
+    a, b = numbers(0, 2, 3, 4), numbers(1, 4, 5)
+    assert_same(gpu.matmul(gpu.asarray(a), gpu.asarray(b)), a @ b, gpu)
+
+
+def test_tf32_is_for_convolutions_unless_told_otherwise(monkeypatch: Any, gpu: Any) -> None:
+    used: list[bool] = []
+    blas = type(gpu._blas())
+    multiply = blas.multiply
+
+    def spy(self: Any, a: Any, b: Any, out: Any, *, tf32: bool, add: bool = False) -> None:
+        used.append(tf32)
+        multiply(self, a, b, out, tf32=tf32, add=add)
+
+    monkeypatch.setattr(blas, "multiply", spy)
+    x, w = gpu.asarray(numbers(0, 1, 3, 3, 2)), gpu.asarray(numbers(1, 2, 2, 2, 3))
+    for setting, wanted in (
+        ("convolutions", [False, True]),
+        ("all", [True, True]),
+        ("none", [False, False]),
+    ):
+        monkeypatch.setattr(gpu, "tf32", setting)
+        gpu.matmul(x[0, 0], x[0, 0].T)
+        gpu.convolution(x, w, Window())
+        assert used == wanted
+        used.clear()
+    with pytest.raises(UserError, match='"none", "convolutions" or "all", not "off"'):
+        gpu.tf32 = "off"
+
+
+# ---- sums ----------------------------------------------------------------------------------------
+
+
+@given(
+    shape=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    data=st.data(),
+    dtype=DTYPES,
+    keepdims=st.booleans(),
+)
+def test_sum_over_any_axes_in_any_layout(
+    gpu: Backend, shape: list[int], data: st.DataObject, dtype: str, keepdims: bool
+) -> None:
+    axes = tuple(sorted(data.draw(st.sets(st.integers(0, len(shape) - 1)))))
+    order = data.draw(st.permutations(range(len(shape))))
+    a = laid_out(numbers(1, *shape, dtype=dtype), order)
+    wanted = np.asarray(a.sum(axis=axes, keepdims=keepdims))
+    assert_same(gpu.sum(gpu.asarray(a), axes, keepdims), wanted, gpu)
+
+
+ROWS = st.one_of(st.integers(1, 20), st.sampled_from([64, 65, 2048, 2049, 5000]))
+COLUMNS = st.sampled_from([1, 2, 3, 31, 32, 33, 70])
+
+
+@given(rows=ROWS, columns=COLUMNS, dtype=DTYPES, seed=SEEDS)
+def test_column_sums_products_and_moments(
+    gpu: Backend, rows: int, columns: int, dtype: str, seed: int
+) -> None:
+    a, b = (numbers(seed + i, rows, columns, dtype=dtype) + 3 for i in range(2))
+    center = numbers(seed + 2, columns, dtype=dtype)
+    x, y, c = (gpu.asarray(array) for array in (a, b, center))
+    assert_same(gpu.column_sums(x), NUMPY.column_sums(a), gpu)
+    assert_same(gpu.column_products(x, y, c), NUMPY.column_products(a, b, center), gpu)
+    for found, wanted in zip(gpu.column_moments(x), NUMPY.column_moments(a), strict=True):
+        assert_same(found, wanted, gpu)
+
+
+def test_the_variance_survives_a_large_mean(gpu: Backend) -> None:
+    a = numbers(0, 3000, 5, dtype="float32") + np.float32(10_000)
+    _, variance = gpu.column_moments(gpu.asarray(a))
+    np.testing.assert_allclose(gpu.to_numpy(variance), a.astype("float64").var(axis=0), rtol=1e-3)
+
+
+@given(rows=st.integers(1, 40), columns=COLUMNS, terms=st.integers(1, 4), dtype=DTYPES)
+def test_column_affine(gpu: Backend, rows: int, columns: int, terms: int, dtype: str) -> None:
+    pairs: list[np.ndarray] = []
+    for i in range(terms):
+        pairs += [numbers(i, rows, columns, dtype=dtype), numbers(i + 9, columns, dtype=dtype)]
+    pairs.append(numbers(99, columns, dtype=dtype))
+    found = gpu.column_affine(*[gpu.asarray(a) for a in pairs])
+    assert_same(found, NUMPY.column_affine(*pairs), gpu)
+
+
+# ---- convolution ---------------------------------------------------------------------------------
+
+PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> tuple[Window, tuple[int, int], tuple[int, int]]:
+    """A window, a kernel's size and an image's size into which it fits."""
+    window = Window(draw(PAIRS), draw(st.tuples(st.integers(0, 2), st.integers(0, 2))), draw(PAIRS))
+    kernel = draw(PAIRS)
+    size = draw(st.tuples(st.integers(1, 7), st.integers(1, 7)))
+    assume(min(window.outputs(size, kernel)) >= 1)
+    return window, kernel, size
+
+
+@given(
+    geometry=geometries(),
+    images=st.integers(0, 3),
+    channels=st.sampled_from([1, 3, 4, 8]),
+    out=st.integers(1, 5),
+    dtype=DTYPES,
+    few=st.booleans(),
+)
+def test_convolution_and_its_two_adjoints(
+    gpu: Any,
+    geometry: Any,
+    images: int,
+    channels: int,
+    out: int,
+    dtype: str,
+    few: bool,
+) -> None:
+    from minigan.backend import cupy_convolution
+
+    window, kernel, size = geometry
+    x = numbers(1, images, *size, channels, dtype=dtype)
+    w = numbers(2, *kernel, channels, out, dtype=dtype)
+    g = numbers(3, images, *window.outputs(size, kernel), out, dtype=dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        if few:  # one image at a time
+            patch.setattr(cupy_convolution, "COLUMNS", 1)
+        on_gpu = [gpu.asarray(a) for a in (x, w, g)]
+        y = gpu.convolution(on_gpu[0], on_gpu[1], window)
+        back = gpu.transposed_convolution(on_gpu[2], on_gpu[1], window, size)
+        gw = gpu.kernel_gradient(on_gpu[2], on_gpu[0], window, kernel)
+    assert_same(y, NUMPY.convolution(x, w, window), gpu)
+    assert_same(back, NUMPY.transposed_convolution(g, w, window, size), gpu)
+    assert_same(gw, NUMPY.kernel_gradient(g, x, window, kernel), gpu)
+
+
+def test_an_output_padding_leaves_room_that_no_place_covers(gpu: Backend) -> None:
+    window = Window((3, 3), (1, 1))
+    g, w = numbers(0, 2, 2, 3, 4), numbers(1, 3, 3, 5, 4)
+    for size in ((4, 7), (5, 8), (6, 9)):
+        wanted = NUMPY.transposed_convolution(g, w, window, size)
+        found = gpu.transposed_convolution(gpu.asarray(g), gpu.asarray(w), window, size)
+        assert_same(found, wanted, gpu)
+
+
+def test_images_that_are_not_aligned_to_four_numbers(gpu: Backend) -> None:
+    line = numbers(0, 2 * 4 * 4 * 8 + 1, dtype="float32")
+    w = numbers(1, 3, 3, 8, 2, dtype="float32")
+    wanted = NUMPY.convolution(line[1:].reshape(2, 4, 4, 8), w, Window())
+    x = gpu.asarray(line)[1:].reshape(2, 4, 4, 8)
+    assert_same(gpu.convolution(x, gpu.asarray(w), Window()), wanted, gpu)
+
+
+# ---- Adam ----------------------------------------------------------------------------------------
+
+
+@given(
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5),
+    dtype=DTYPES,
+    decay=st.sampled_from([0.0, 0.1]),
+    many=st.booleans(),
+)
+def test_adam_takes_numpys_steps(
+    gpu: Any, sizes: list[int], dtype: str, decay: float, many: bool
+) -> None:
+    from minigan.backend import cupy_backend
+
+    if many:
+        sizes = sizes * (1 + cupy_backend.GRADIENTS // len(sizes))  # more than one launch takes
+    total = sum(sizes)
+    options = AdamStep(0.01, 0.5, 0.9, 1e-8, decay)
+    state = [numbers(0, total, dtype=dtype), *np.zeros((2, total), dtype), np.zeros(1, np.int64)]
+    there = [gpu.asarray(a) for a in state]
+    for step in range(3):
+        gradients = [numbers(step + 10 * i, n, dtype=dtype) for i, n in enumerate(sizes)]
+        p, m, v, count = state
+        NUMPY.adam(p, gradients, m, v, count, options)
+        p, m, v, count = there
+        gpu.adam(p, [gpu.asarray(g) for g in gradients], m, v, count, options)
+    for found, wanted in zip(there[:3], state[:3], strict=True):
+        assert_same(found, wanted, gpu)
+    assert int(there[3][0]) == 3
+
+
+# ---- random numbers ------------------------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 2**128 - 1),
+    offset=st.integers(0, 2**62),
+    count=st.one_of(st.integers(0, 20), st.sampled_from([1000, 30_001])),
+    dtype=DTYPES,
+)
+def test_random_numbers_are_numpys_to_the_last_bit(
+    gpu: Backend, seed: int, offset: int, count: int, dtype: str
+) -> None:
+    ours, theirs = Generator(backend=gpu), Generator()
+    for generator in (ours, theirs):
+        generator.load_state_dict({"seed": seed, "offset": offset})
+
+    def draws(generator: Generator) -> list[Any]:
+        return [
+            generator.uniform(count, dtype),
+            generator.normal(count, dtype),
+            generator.bernoulli(0.3, count, dtype, value=1 / 0.3),
+            generator.integers(10, count),
+        ]
+
+    for found, wanted in zip(draws(ours), draws(theirs), strict=True):
+        assert gpu.to_numpy(found).tobytes() == wanted.tobytes()
+    assert ours.state_dict() == theirs.state_dict()
+    np.testing.assert_array_equal(ours.permutation(9), theirs.permutation(9))
+
+
+# ---- what is said when it cannot run -------------------------------------------------------------
+
+
+class RuntimeFaultError(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(f"cudaErrorNumber{status}: it went wrong\nand more")
+        self.status = status
+
+
+def pretended(driver: int, count: int, fault: int | None = None) -> Any:
+    """A module `cupy` on a machine of that kind."""
+
+    def devices() -> int:
+        if fault is not None:
+            raise RuntimeFaultError(fault)
+        return count
+
+    runtime = SimpleNamespace(
+        CUDARuntimeError=RuntimeFaultError, driverGetVersion=lambda: driver, getDeviceCount=devices
+    )
+    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime))
+
+
+@pytest.mark.parametrize(
+    ("cupy", "says"),
+    [
+        (pretended(0, 0), "no NVIDIA driver was found: install it"),
+        (pretended(13000, 0, fault=100), "sees no GPU: check nvidia-smi"),
+        (pretended(13000, 0), "sees no GPU: check nvidia-smi"),
+        (pretended(12040, 0, fault=35), r"driver \(for CUDA 12.4\) is too old"),
+        (
+            pretended(13000, 0, fault=999),
+            "does not answer: RuntimeFaultError: cudaErrorNumber999: it",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_in_one_line(cupy: Any, says: str) -> None:
+    with pytest.raises(UserError, match=says) as caught:
+        cupy_start.find_gpu(cupy)
+    assert "\n" not in str(caught.value)
+
+
+BROKEN = (
+    'raise ImportError("\\n====\\nCuPy is not correctly installed.") from OSError("no libcudart")'
+)
+
+
+@pytest.mark.parametrize(
+    ("package", "says"),
+    [
+        (None, 'CuPy is not installed: pip install "minigan[cuda13]"'),
+        (BROKEN, "CuPy is installed but cannot be imported (OSError: no libcudart)"),
+        ("import no_such_part", "(ModuleNotFoundError: No module named 'no_such_part')"),
+    ],
+)
+def test_without_a_cupy_that_works_a_program_ends_with_one_line(
+    tmp_path: Any, package: str | None, says: str
+) -> None:
+    """In a process of its own, in which `import cupy` finds nothing, or what stands here."""
+    hide = "import sys\nsys.modules['cupy'] = None\n"
+    if package is not None:
+        (tmp_path / "cupy.py").write_text(package)
+        hide = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
+    else:
+        hide = (
+            "import sys\nfrom importlib.abc import MetaPathFinder\n"
+            "class Hide(MetaPathFinder):\n"
+            "    def find_spec(self, name, *rest):\n"
+            "        if name == 'cupy': raise ModuleNotFoundError('no', name='cupy')\n"
+            "sys.meta_path.insert(0, Hide())\n"
+        )
+    program = (
+        hide + "from minigan.backend import get_backend\nfrom minigan.errors import UserError\n"
+        "for name in ('auto', 'cupy'):\n"
+        "    try:\n        print(get_backend(name).name)\n"
+        "    except UserError as error:\n        print('error:', error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    chosen, name, error = run.stdout.splitlines()
+    assert says in chosen and chosen.startswith("backend: numpy (")
+    assert name == "numpy"
+    assert error.startswith("error: ") and says in error
+    assert run.stderr == ""
+
+
+def test_a_first_kernel_that_fails_is_told(monkeypatch: Any, gpu: Any) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("libnvrtc.so not found\nand a long story")
+
+    monkeypatch.setattr(type(gpu), "matmul", fail)
+    with pytest.raises(UserError, match="the first kernel fails .*libnvrtc.so not found.; CuPy"):
+        type(gpu)()
+
+
+def test_memory_that_is_used_up_is_told_with_a_way_out(gpu: Any) -> None:
+    pool = gpu.xp.get_default_memory_pool()
+    limit = pool.get_limit()
+    pool.set_limit(size=pool.total_bytes() + (1 << 20))
+    try:
+        with pytest.raises(UserError, match="memory is used up: 1,024 MiB more .*--batch-size"):
+            minigan.zeros(1 << 28, backend=gpu)
+    finally:
+        pool.set_limit(size=limit)
