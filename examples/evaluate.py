@@ -1,0 +1,156 @@
+"""Score a trained generator: python examples/evaluate.py runs/mnist_gan/checkpoint.safetensors
+
+Draws 10,000 digits, puts them beside MNIST's, and prints a table; docs/evaluation.md says what each
+score can and cannot tell. evaluation.json and pictures go into the checkpoint's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from minigan import plots
+from minigan.backend import get_backend, set_num_threads
+from minigan.errors import UserError
+from minigan.evaluation import evaluate as evaluation
+from minigan.evaluation.evaluate import Images, Labels, Reference, draw, evaluate, table
+from minigan.evaluation.references import measured, reference_samples
+from minigan.evaluation.scores import nearest_neighbour_error
+from minigan.gans import GAN, rebuild
+from minigan.training.checkpoint import atomic_write, load_checkpoint
+from minigan.training.command import natural, positive, run_command
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Score a trained generator of digits.")
+    add = parser.add_argument
+    add("checkpoint", type=Path, nargs="?", help="a checkpoint.safetensors, or its run folder")
+    add("--count", type=positive, default=evaluation.COUNT, help="samples (default: %(default)s)")
+    add("--fit", type=positive, metavar="N", help="conditional: also fit 1-NN on N drawn images")
+    add("--references", action="store_true", help="measure sets of samples of known faults too")
+    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--data", type=Path, help="a folder with another IDX set (default: MNIST)")
+    add("--seed", type=natural, default=0, help="of the noise (default: 0)")
+    add("--threads", type=positive, help="processor threads (default: all that may be used)")
+    add("--out", type=Path, help="where the results go (default: beside the checkpoint)")
+    options = parser.parse_args(arguments)
+    if options.checkpoint is None and not options.references:
+        parser.error("give a checkpoint, or --references")
+    if options.checkpoint and options.checkpoint.is_dir():
+        options.checkpoint /= "checkpoint.safetensors"
+    if options.out is None:
+        options.out = options.checkpoint.parent if options.checkpoint else Path(".")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    if options.threads:
+        set_num_threads(options.threads)
+    backend = get_backend(options.backend)
+    results: dict[str, Any] = {"count": options.count, "seed": options.seed, "columns": {}}
+    gan = None
+    if options.checkpoint:
+        gan, facts = load(options.checkpoint, backend)
+        results = {"checkpoint": str(options.checkpoint), **facts, **results}
+        draw(gan, 1)  # an image that the judge cannot read is found now, not after the others
+    reference = Reference.mnist(options.data, backend=backend)
+    if gan and results["data"] != reference.train.name:
+        note = f"it learned from {results['data']}, and is compared with {reference.train.name}"
+        print(f"note: {note}", file=sys.stderr)
+
+    columns = {}
+    stages = (2 if gan and gan.average else 1) if gan else 0
+    stages = (stages + (5 if options.references else 0)) * len(evaluation.STAGES)
+    with tqdm(total=stages, unit="stage", disable=None) as bar:
+
+        def progress(stage: str) -> None:
+            bar.set_description(stage)
+            bar.update()
+
+        for name, images, labels in samples(gan, reference, options):
+            columns[name] = result = evaluate(images, reference, labels, progress=progress)
+            results["columns"][name] = {
+                "scores": result.scores._asdict(),
+                "seconds": {stage: round(seconds, 2) for stage, seconds in result.seconds.items()},
+            }
+            if name in ("generator", "average"):
+                save_pictures(options.out, name, images, reference)
+
+    scores = {name: column.scores for name, column in columns.items()}
+    if "real images" not in scores and options.data is None and options.count == evaluation.COUNT:
+        scores["real images"] = measured()["real images"]
+    print(table(scores))
+    if options.fit and gan:
+        error = fitted_error(gan, reference, options.fit, options.seed)
+        results["fitted_error"] = {"fit": options.fit, "error": error}
+        print(f"1-NN fitted on {options.fit:,} drawn images: {error:.2%} test error")
+    name = "evaluation.json" if gan else "references.json"
+    with atomic_write(options.out / name) as temporary:
+        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(f"saved {options.out / name}")
+
+
+def load(path: Path, backend: Any) -> tuple[GAN, dict[str, Any]]:
+    """The system of a checkpoint, and what is known about it."""
+    checkpoint = load_checkpoint(path)
+    if not any(name.startswith("generator.") for name in checkpoint.tensors):
+        raise UserError(f"{path} holds no generator")
+    gan = rebuild(checkpoint.tensors, checkpoint.metadata, backend=backend, where=path)
+    known = {name: checkpoint.metadata.get(name) for name in ("system", "data", "iteration")}
+    return gan, known
+
+
+def samples(
+    gan: GAN | None, reference: Reference, options: argparse.Namespace
+) -> Iterator[tuple[str, Images, Labels | None]]:
+    """Yield name, images and labels of each column, one after another."""
+    if gan:
+        yield "generator", *draw(gan, options.count, seed=options.seed)
+        if gan.average is not None:
+            yield "average", *draw(gan, options.count, seed=options.seed, averaged=True)
+    if options.references:
+        for name, images in reference_samples(reference.train, options.count, seed=options.seed):
+            yield name, images, None
+
+
+def save_pictures(folder: Path, name: str, images: Images, reference: Reference) -> None:
+    """A page of samples, and a page where each stands beside its nearest training image."""
+    plots.save_grid(folder / f"evaluation_{name}.png", images[:100], 10, value_range=(0, 1))
+    some = images[:36]
+    numbers, distances = reference.nearest_training_images(some)
+    nearest = evaluation.as_unit(reference.train.images[numbers])
+    pairs = np.stack([some, nearest], axis=1).reshape(-1, *some.shape[1:])  # drawn, nearest, …
+    captions = [text for distance in distances for text in ("drawn", f"{distance:.1f} off")]
+    plots.save_grid(
+        folder / f"evaluation_{name}_nearest.png",
+        pairs,
+        12,
+        labels=captions,
+        scale=2,
+        value_range=(0, 1),
+    )
+
+
+def fitted_error(gan: GAN, reference: Reference, count: int, seed: int) -> float:
+    """The error on real test images of a nearest-neighbor classifier fitted on drawn ones."""
+    images, labels = draw(gan, count, seed=seed, averaged=gan.average is not None)
+    if labels is None or reference.test.labels is None:
+        raise UserError(f"--fit needs labels, and a {gan.name} draws without")
+    return nearest_neighbour_error(
+        images.reshape(count, -1),
+        labels,
+        reference.test_images.reshape(len(reference.test), -1),
+        reference.test.labels,
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)
