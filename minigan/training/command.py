@@ -79,6 +79,8 @@ def training_parser(description: str, *, out: str, data: str) -> argparse.Argume
     add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
     add("--checkpoint-every", type=positive, default=1000, help="iterations between checkpoints")
     add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
+    add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
+    add("--average", type=fraction, help="also keep an average of G's weights, such as 0.999")
     add("--data", type=Path, help=data)
     add("--out", type=Path, default=Path(out), help="the run folder")
     add("--resume", action="store_true", help="go on with the run in the folder")

@@ -22,14 +22,25 @@ from minigan import plots
 from minigan.backend import set_num_threads
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError
+from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
 from minigan.tensor import Tensor, detect_anomaly
+from minigan.training import evaluations
+from minigan.training.evaluations import Evaluations
 from minigan.training.loop import Report, train
 from minigan.training.progress import ProgressBar
 from minigan.training.run_folder import RunFolder
 
 # Settings that a resumed run may change: they do not alter what an iteration computes.
-FREE = ("epochs", "max_steps", "sample_every", "checkpoint_every", "log_every", "threads")
+FREE = (
+    "epochs",
+    "max_steps",
+    "sample_every",
+    "checkpoint_every",
+    "log_every",
+    "evaluate_every",
+    "threads",
+)
 
 Picture = Callable[[GAN], Tensor]
 
@@ -61,13 +72,16 @@ def run(
         "seed": options.seed,
         **{name: getattr(options, name) for name in FREE},
     }
+    if options.average is not None:
+        gan.keep_average(options.average)
+        config["average"] = options.average
     with RunFolder.open(
         options.out,
         config,
         resume=options.resume,
         overwrite=options.overwrite,
         may_differ=(*FREE, "backend"),
-        also_made=("tensorboard/events*",),
+        also_made=("tensorboard/events*", *evaluations.MADE),
     ) as folder:
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
         return session.run()
@@ -95,10 +109,14 @@ class Session:
         self.iteration = 0
         self.saved = -1
         self.writer = _tensorboard(folder) if options.tensorboard else None
+        self.evaluations: Evaluations | None = None
 
     def run(self) -> int:
         options = self.options
         self._restore()
+        if options.evaluate_every:
+            reference = Reference.mnist(options.data, backend=self.gan.backend)
+            self.evaluations = Evaluations(self.folder.path, self.gan, reference, self.iteration)
         total = options.epochs * len(self.loader)
         if options.max_steps:
             total = min(total, options.max_steps)
@@ -157,10 +175,14 @@ class Session:
             self._save_picture()
             if self.describe:
                 bar.write(self.describe(report))
-        if report.iteration % options.checkpoint_every == 0:
-            self._save()
         if self.loader.epoch == report.epoch:  # the loader stands at the next epoch already
             bar.end_epoch(report.epoch)
+            if self.evaluations and report.epoch % options.evaluate_every == 0:
+                line = self.evaluations.take(self.iteration, report.epoch, self._state)
+                bar.write(line)
+        # After the evaluation: a run that goes on from this checkpoint does not repeat it.
+        if report.iteration % options.checkpoint_every == 0:
+            self._save()
 
     def _log(self, report: Report) -> None:
         values = {name: float(loss) for name, loss in report.losses.items()}
@@ -194,14 +216,18 @@ class Session:
                 f"iteration {self.iteration}: {culprit} holds NaN or infinity; "
                 f"the last good checkpoint is of iteration {max(self.saved, 0)}"
             )
+        self.folder.save_checkpoint(*self._state())
+        self.saved = self.iteration
+
+    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What a checkpoint holds."""
         arrays, plain = self.gan.state()
         plain |= {
             "iteration": self.iteration,
             "loader": self.loader.state_dict(),
             "data": self.loader.dataset.name,
         }
-        self.folder.save_checkpoint(arrays, plain)
-        self.saved = self.iteration
+        return arrays, plain
 
     def _finish(self) -> None:
         """The pictures of the whole run."""
