@@ -1,0 +1,169 @@
+"""What has a DCGAN's discriminator learned about digits? python examples/feature_classifier.py RUN
+
+Nobody told it a label. But, as in the paper (Radford et al. 2015, section 5), all its hidden
+layers, pooled to 4 × 4 places, are handed to a linear classifier that is shown labels. Beside it
+stand the same classifier on raw pixels, and on a discriminator that has learned nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from minigan import nn
+from minigan.backend import get_backend, set_num_threads
+from minigan.backend.random import Generator as RandomGenerator
+from minigan.backend.random import manual_seed
+from minigan.data import DataLoader, ImageDataset, mnist
+from minigan.errors import UserError
+from minigan.functional import cross_entropy
+from minigan.gans import rebuild
+from minigan.gans.dcgan import DCGAN
+from minigan.optim import Adam
+from minigan.tensor import Tensor, no_grad
+from minigan.training.checkpoint import atomic_write, load_checkpoint
+from minigan.training.command import natural, positive, run_command
+
+Rows = NDArray[np.float32]  # (N, features)
+Labels = NDArray[np.int64]  # (N,)
+
+PLACES = 4  # a map is pooled to 4 × 4, as in the paper
+DECAYS = (1e-5, 1e-4, 1e-3, 1e-2)  # of which the validation images choose
+VALIDATION = 5000
+BATCH = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description="Classify digits by what a DCGAN's discriminator sees in them.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="the checkpoint of a DCGAN of digits, or its run folder")
+    add("--labels", type=positive, default=10_000, help="training images with labels")
+    add("--epochs", type=positive, default=15, help="passes over them, for each classifier")
+    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--seed", type=natural, default=0, help="of the classifiers and the untrained network")
+    add("--threads", type=positive, help="processor threads (default: all that may be used)")
+    add("--data", type=Path, help="a folder with another IDX set (default: MNIST)")
+    options = parser.parse_args(arguments)
+    if options.threads:
+        set_num_threads(options.threads)
+    path = options.checkpoint
+    path = path / "checkpoint.safetensors" if path.is_dir() else path
+    checkpoint = load_checkpoint(path)
+    backend = get_backend(options.backend)
+    gan = rebuild(checkpoint.tensors, checkpoint.metadata, backend=backend, where=path)
+    if not isinstance(gan, DCGAN) or gan.settings.channels != 1:
+        raise UserError(f"{path} is no DCGAN of gray digits, but a {gan.name}: {gan.settings}")
+    untrained = DCGAN(gan.settings, seed=options.seed, backend=backend)
+
+    train, test = (mnist(split, options.data) for split in ("train", "test"))
+    if options.labels + VALIDATION > len(train):
+        raise UserError(f"--labels may be {len(train) - VALIDATION} at most, for {train.name}")
+    parts = {
+        "train": part(train, 0, options.labels),
+        "validation": part(train, len(train) - VALIDATION, len(train)),
+        "test": test,
+    }
+    kinds: dict[str, Callable[[Tensor], Tensor]] = {
+        "raw pixels": lambda images: images.flatten(1),
+        "untrained discriminator": lambda images: pooled_features(untrained, images),
+        "trained discriminator": lambda images: pooled_features(gan, images),
+    }
+    errors = {}
+    for kind, look in kinds.items():
+        rows = {
+            name: as_rows(dataset.resized(gan.settings.image_size), look, gan, f"{kind}, {name}")
+            for name, dataset in parts.items()
+        }
+        labels = {name: dataset.labels for name, dataset in parts.items()}
+        errors[kind] = linear_error(rows, labels, options.epochs, options.seed)
+        width = rows["train"].shape[1]
+        print(f"{kind:<25}{width:>6} features{errors[kind]:>9.2%} test error", flush=True)
+    with atomic_write(path.parent / "feature_classifier.json") as temporary:
+        results = {"labels": options.labels, "seed": options.seed, "test_error": errors}
+        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def part(dataset: ImageDataset, start: int, stop: int) -> ImageDataset:
+    """The images from `start` up to `stop`."""
+    assert dataset.labels is not None
+    return ImageDataset(dataset.images[start:stop], dataset.labels[start:stop], dataset.name)
+
+
+@no_grad()
+def pooled_features(gan: DCGAN, images: Tensor) -> Tensor:
+    """All hidden layers of the discriminator, pooled: (N, 1, S, S) -> (N, 16 · all its maps)."""
+    gan.discriminator.eval()
+    pooled = [pool(maps.numpy()) for maps in gan.discriminator.features(images)]
+    return Tensor(np.concatenate(pooled, axis=1))
+
+
+def pool(maps: Rows) -> Rows:
+    """The largest number in each of 4 × 4 parts of a map: (N, C, H, W) -> (N, C · 16)."""
+    height, width = maps.shape[2:]
+    parts = [
+        maps[:, :, _part(i, height), _part(j, width)].max(axis=(2, 3))  # (N, C)
+        for i in range(PLACES)
+        for j in range(PLACES)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _part(i: int, size: int) -> slice:
+    """The i-th of four parts of `size` pixels; where they do not divide evenly, parts overlap."""
+    return slice(i * size // PLACES, -(-(i + 1) * size // PLACES))
+
+
+def as_rows(
+    dataset: ImageDataset, look: Callable[[Tensor], Tensor], gan: DCGAN, title: str
+) -> Rows:
+    """What `look` sees in each image, one row an image."""
+    loader = DataLoader(dataset, BATCH, backend=gan.backend)
+    batches = tqdm(loader, title, len(loader), leave=False, disable=None)
+    return np.concatenate([look(images).numpy() for images, _ in batches])
+
+
+def linear_error(rows: dict[str, Rows], labels: dict[str, Labels], epochs: int, seed: int) -> float:
+    """The test error of a linear softmax classifier, its weight decay chosen on validation images.
+
+    Features are standardized by the training images' mean and deviation.
+    """
+    mean, deviation = rows["train"].mean(axis=0), rows["train"].std(axis=0) + 1e-6
+    rows = {name: (array - mean) / deviation for name, array in rows.items()}
+    fits = [fit(rows["train"], labels["train"], decay, epochs, seed) for decay in DECAYS]
+    best = min(
+        fits, key=lambda network: error_of(network, rows["validation"], labels["validation"])
+    )
+    return error_of(best, rows["test"], labels["test"])
+
+
+def fit(rows: Rows, labels: Labels, decay: float, epochs: int, seed: int) -> nn.Linear:
+    """A linear layer whose softmax gives the labels, by Adam with a falling rate."""
+    manual_seed(seed)
+    network = nn.Linear(rows.shape[1], int(labels.max()) + 1)
+    optimizer = Adam(network.parameters(), 1e-3, weight_decay=decay)
+    random = RandomGenerator(seed).fork("order")
+    for epoch in range(epochs):
+        optimizer.lr = 1e-3 * (1 - epoch / epochs)
+        for chosen in np.array_split(random.permutation(len(rows)), -(-len(rows) // BATCH)):
+            scores = network(Tensor(rows[chosen]))
+            optimizer.minimize(cross_entropy(scores, Tensor(labels[chosen])))
+    return network
+
+
+@no_grad()
+def error_of(network: nn.Linear, rows: Rows, labels: Labels) -> float:
+    """The share of rows whose largest score is not that of their label."""
+    return float(np.mean(network(Tensor(rows)).numpy().argmax(axis=1) != labels))
+
+
+if __name__ == "__main__":
+    run_command(main)
