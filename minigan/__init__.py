@@ -4,7 +4,7 @@ Read tensor.py first: it is the engine. Then functional/, nn/, optim.py, and gan
 idea in a hundred lines.
 """
 
-from minigan import backend as backend  # first: it chooses OpenBLAS's kernel before NumPy loads
+from minigan import backend as backend  # first: it has a setting to make before NumPy loads
 
 import numpy as np  # isort: skip
 

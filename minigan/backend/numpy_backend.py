@@ -16,6 +16,7 @@ import numpy as np
 
 from minigan.backend import numpy_convolution
 from minigan.backend.interface import AdamStep, Array, Backend, Window
+from minigan.backend.memory import keep_freed_memory
 from minigan.backend.threads import Threads
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class NumpyBackend(Backend):
     xp = np
 
     def __init__(self) -> None:
+        keep_freed_memory()
         self.threads = Threads()
 
     def asarray(self, data: Any) -> np.ndarray:

@@ -104,10 +104,13 @@ def _columns(
         padded[:, top : top + height, left : left + width] = x
         x = padded
     image, line, pixel, channel = x.strides
+    shape, steps = (*kernel, channels), (dy * line, dx * pixel, channel)
+    if dx == 1 and pixel == channels * channel:  # a row of the kernel is one run of memory
+        shape, steps = (kernel[0], kernel[1] * channels), (dy * line, channel)
     seen = np.lib.stride_tricks.as_strided(
         x,
-        (n, rows, across, *kernel, channels),
-        (image, down * line, right * pixel, dy * line, dx * pixel, channel),
+        (n, rows, across, *shape),
+        (image, down * line, right * pixel, *steps),
         writeable=False,
     )
     depth = kernel[0] * kernel[1] * channels
@@ -119,11 +122,19 @@ def _from_columns(columns: np.ndarray, window: Window, size: tuple[int, int]) ->
     (top, left), (down, right), (dy, dx) = window.padding, window.stride, window.dilation
     n, rows, across, high, wide, channels = columns.shape
     padded = np.zeros((n, size[0] + 2 * top, size[1] + 2 * left, channels), columns.dtype)
+    image, line, pixel, channel = padded.strides
+    # As many columns of the kernel as the stride is wide lie side by side at neighboring places:
+    # taken together they are longer runs, and the places do not overlap.
+    together = right if dx == 1 else 1
     for a in range(high):
-        for b in range(wide):
-            ys = slice(a * dy, a * dy + (rows - 1) * down + 1, down)
-            xs = slice(b * dx, b * dx + (across - 1) * right + 1, right)
-            padded[:, ys, xs] += columns[:, :, :, a, b]
+        for b in range(0, wide, together):
+            some = min(together, wide - b)
+            places = np.lib.stride_tricks.as_strided(
+                padded[:, a * dy :, b * dx :],
+                (n, rows, across, some * channels),
+                (image, down * line, right * pixel, channel),
+            )
+            places += columns[:, :, :, a, b : b + some].reshape(n, rows, across, some * channels)
     return padded[:, top : top + size[0], left : left + size[1]]
 
 
