@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from minigan.backend import Backend, get_backend
+from minigan.backend import Backend, get_backend, numpy_backend
 
 # No deadline: a busy machine is not a failure. HYPOTHESIS_PROFILE=thorough searches for longer.
 settings.register_profile("default", deadline=None, max_examples=20)
@@ -50,6 +50,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many numbers NumPy's kernels take at once, made so small that a test sees many pieces."""
+    monkeypatch.setattr(numpy_backend, "PIECE", 512)
+    return 512
 
 
 @pytest.fixture(scope="session")
