@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigan
@@ -285,14 +285,15 @@ def geometries(draw: st.DrawFn) -> tuple[Window, tuple[int, int], tuple[int, int
     """A window, a kernel's size and an image's size into which it fits."""
     window = Window(draw(PAIRS), draw(st.tuples(st.integers(0, 2), st.integers(0, 2))), draw(PAIRS))
     kernel = draw(PAIRS)
-    size = draw(st.tuples(st.integers(1, 7), st.integers(1, 7)))
-    assume(min(window.outputs(size, kernel)) >= 1)
-    return window, kernel, size
+    least = [d * (k - 1) + 1 - 2 * p for k, p, d in zip(kernel, *window[1:], strict=True)]
+    height, width = (max(1, n) + draw(st.integers(0, 4)) for n in least)
+    return window, kernel, (height, width)
 
 
+@settings(max_examples=60)
 @given(
     geometry=geometries(),
-    images=st.integers(0, 3),
+    images=st.sampled_from([2, 1, 3, 0]),
     channels=st.sampled_from([1, 3, 4, 8]),
     out=st.integers(1, 5),
     dtype=DTYPES,
@@ -334,12 +335,17 @@ def test_an_output_padding_leaves_room_that_no_place_covers(gpu: Backend) -> Non
         assert_same(found, wanted, gpu)
 
 
-def test_images_that_are_not_aligned_to_four_numbers(gpu: Backend) -> None:
+def test_four_channels_are_moved_at_once_where_memory_allows(gpu: Backend, device: Any) -> None:
     line = numbers(0, 2 * 4 * 4 * 8 + 1, dtype="float32")
     w = numbers(1, 3, 3, 8, 2, dtype="float32")
-    wanted = NUMPY.convolution(line[1:].reshape(2, 4, 4, 8), w, Window())
-    x = gpu.asarray(line)[1:].reshape(2, 4, 4, 8)
-    assert_same(gpu.convolution(x, gpu.asarray(w), Window()), wanted, gpu)
+    for start, kernel in ((0, "columns_float32x4"), (1, "columns_float32")):
+        pixels = slice(start, start + 2 * 4 * 4 * 8)
+        x = gpu.asarray(line)[pixels].reshape(2, 4, 4, 8)
+        with device.recording() as calls:
+            y = gpu.convolution(x, gpu.asarray(w), Window())
+        assert [call.name for call in calls if call.kind == "launch"] == [kernel]
+        wanted = NUMPY.convolution(line[pixels].reshape(2, 4, 4, 8), w, Window())
+        assert_same(y, wanted, gpu)
 
 
 # ---- Adam ----------------------------------------------------------------------------------------

@@ -1,0 +1,158 @@
+"""Tests that NumPy and CuPy are one program: the same weights, noise, batches, losses, checkpoints.
+
+They run with --backend cupy-on-cpu (see ../cupy_on_cpu/README.md) or, on a GPU, with --backend
+cupy, and compare with NumPy.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigan
+from minigan.backend import get_backend
+from minigan.data.loader import DataLoader, ImageDataset
+from minigan.gans import SYSTEMS, conditional_gan, dcgan, gan, lsgan, original_gan, wgan_gp
+from minigan.gans.gan import MLPGAN
+from minigan.training.checkpoint import load_checkpoint, save_checkpoint
+from minigan.training.loop import train
+
+SHAPE = (1, 8, 8)
+WIDTHS = {"generator_widths": (6, 8), "discriminator_widths": (8, 6)}
+SMALL: dict[str, Any] = {
+    "gan": gan.Recipe(latent_dim=5, image_shape=SHAPE, **WIDTHS),
+    "dcgan": dcgan.Recipe(latent_dim=5, image_size=8, channels=1, ngf=4, ndf=4),
+    "lsgan": lsgan.Recipe(latent_dim=5, image_shape=SHAPE, width=8),
+    "conditional_gan": conditional_gan.Recipe(latent_dim=5, image_shape=SHAPE, **WIDTHS),
+    "original_gan": original_gan.Recipe(
+        latent_dim=5, image_shape=SHAPE, generator_widths=(6, 8), maxout_units=(4, 4), pieces=2
+    ),
+    "wgan_gp": wgan_gp.Recipe(latent_dim=5, image_shape=SHAPE, n_critic=2, **WIDTHS),
+    "wgan_gp, convolutions": wgan_gp.Recipe(
+        latent_dim=5, image_shape=SHAPE, n_critic=2, convolutional=True, features=4
+    ),
+}
+CLOSE = {"float32": 1e-4, "float64": 1e-9}
+
+
+@pytest.fixture(scope="module")
+def gpu(request: pytest.FixtureRequest) -> Any:
+    if request.config.getoption("--backend") == "numpy":
+        pytest.skip("about CuPy: run with --backend cupy-on-cpu, or on a GPU with --backend cupy")
+    backend: Any = get_backend("cupy")
+    before, backend.tf32 = backend.tf32, "none"  # a comparison in full precision
+    yield backend
+    backend.tf32 = before
+
+
+def dataset(count: int) -> ImageDataset:
+    source = np.random.default_rng(0)
+    pixels = source.integers(0, 256, (count, *SHAPE), np.uint8)
+    return ImageDataset(pixels, source.integers(0, 10, count), "noise")
+
+
+def build(name: str, backend: Any, dtype: str = "float64", seed: int = 7) -> Any:
+    system, _ = SYSTEMS[name.split(",")[0]]
+    return system(SMALL[name], seed=seed, backend=backend, dtype=dtype)
+
+
+def losses_of(system: Any, batch: int, steps: int, images: int = 30) -> np.ndarray:
+    """The losses of some rounds, as the training loop plays them: recorded, where that is done."""
+    loader = DataLoader(
+        dataset(images), batch, shuffle=True, seed=3, backend=system.backend, dtype=system.dtype
+    )
+    reports = train(system, loader, epochs=1000, max_steps=steps)
+    return np.array([[float(v) for v in report.losses.values()] for report in reports])
+
+
+def assert_close_states(one: Any, other: Any, within: float) -> None:
+    (arrays, plain), (wanted, wanted_plain) = one.state(), other.state()
+    # Settings, optimizers' counts, the random position. A checkpoint makes lists of tuples.
+    assert json.dumps(plain) == json.dumps(wanted_plain)
+    assert arrays.keys() == wanted.keys()
+    for name, array in wanted.items():
+        np.testing.assert_allclose(arrays[name], array, rtol=within, atol=within, err_msg=name)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_system_plays_the_same_game(gpu: Any, name: str, capsys: Any) -> None:
+    """Three rounds: the first as it is, the second recorded, the third of a smaller batch."""
+    ours, theirs = build(name, gpu), build(name, "numpy")
+    for key, array in theirs.state()[0].items():  # the initial weights
+        np.testing.assert_array_equal(ours.state()[0][key], array, err_msg=key)
+    found, wanted = losses_of(ours, 12, 6), losses_of(theirs, 12, 6)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+    assert_close_states(ours, theirs, 1e-7)
+    assert "cannot be recorded" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_hundred_losses_agree(gpu: Any, dtype: str) -> None:
+    found, wanted = (losses_of(build("gan", b, dtype), 12, 100) for b in (gpu, "numpy"))
+    assert found.shape == (100, 4)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=CLOSE[dtype])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_hundred_losses_of_the_tutorials_gan_agree(gpu: Any, dtype: str) -> None:
+    from minigan.data import mnist
+
+    found = []
+    for backend in (gpu, "numpy"):
+        system = MLPGAN(seed=7, backend=backend, dtype=dtype)
+        loader = DataLoader(mnist("train"), 64, shuffle=True, backend=backend, dtype=dtype)
+        reports = train(system, loader, epochs=1, max_steps=100)
+        found.append([[float(v) for v in report.losses.values()] for report in reports])
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=CLOSE[dtype])
+
+
+def test_the_same_seed_gives_the_same_noise_and_the_same_batches(gpu: Any) -> None:
+    ours, theirs = build("gan", gpu), build("gan", "numpy")
+    for _ in range(2):
+        np.testing.assert_array_equal(ours.noise(9).numpy(), theirs.noise(9).numpy())
+    samples = ours.sample_noise(4, seed=1).numpy()
+    np.testing.assert_array_equal(samples, theirs.sample_noise(4, seed=1).numpy())
+    loaders = [DataLoader(dataset(30), 12, shuffle=True, seed=3, backend=b) for b in (gpu, "numpy")]
+    for _ in range(2):  # epochs
+        for (x, k), (other_x, other_k) in zip(*loaders, strict=True):
+            np.testing.assert_allclose(x.numpy(), other_x.numpy(), rtol=0, atol=1e-6)
+            np.testing.assert_array_equal(k.numpy(), other_k.numpy())
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan"])
+@pytest.mark.parametrize("from_gpu", [True, False])
+def test_a_checkpoint_goes_on_on_the_other_backend(
+    gpu: Any, tmp_path: Any, name: str, from_gpu: bool
+) -> None:
+    first, second = (gpu, "numpy") if from_gpu else ("numpy", gpu)
+    begun, whole, resumed = build(name, first), build(name, "numpy"), build(name, second, seed=8)
+    losses_of(begun, 12, 4)
+    save_checkpoint(tmp_path / "half.safetensors", *begun.state())
+    checkpoint = load_checkpoint(tmp_path / "half.safetensors")
+    resumed.load_state(checkpoint.tensors, checkpoint.metadata)
+    losses_of(whole, 12, 4)
+    np.testing.assert_allclose(losses_of(resumed, 12, 4), losses_of(whole, 12, 4), rtol=1e-9)
+    assert_close_states(resumed, whole, 1e-7)
+
+
+def test_an_average_follows_in_recorded_rounds(gpu: Any) -> None:
+    systems = [build("gan", backend) for backend in (gpu, "numpy")]
+    for system in systems:
+        system.keep_average(0.9)
+        losses_of(system, 12, 5)
+    assert_close_states(*systems, 1e-7)
+
+
+def test_looking_at_a_run_on_a_gpu_does_not_change_it(gpu: Any) -> None:
+    plain, looked_at = (build("gan", gpu) for _ in range(2))
+    play = [gpu.compiled(system.play_round) for system in (plain, looked_at)]
+    source = np.random.default_rng(1)
+    for _ in range(4):
+        x = minigan.Tensor(gpu.asarray(source.uniform(-1, 1, (6, *SHAPE))))
+        play[0](x)
+        play[1](x)
+        looked_at.sample(looked_at.sample_noise(3))
+    for key, array in plain.state()[0].items():
+        np.testing.assert_array_equal(looked_at.state()[0][key], array, err_msg=key)
