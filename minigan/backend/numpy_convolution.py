@@ -104,7 +104,8 @@ def _columns(
         padded[:, top : top + height, left : left + width] = x
         x = padded
     image, line, pixel, channel = x.strides
-    shape, steps = (*kernel, channels), (dy * line, dx * pixel, channel)
+    shape: tuple[int, ...] = (*kernel, channels)
+    steps: tuple[int, ...] = (dy * line, dx * pixel, channel)
     if dx == 1 and pixel == channels * channel:  # a row of the kernel is one run of memory
         shape, steps = (kernel[0], kernel[1] * channels), (dy * line, channel)
     seen = np.lib.stride_tricks.as_strided(
