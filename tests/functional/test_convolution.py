@@ -171,7 +171,7 @@ def check(
 ) -> None:
     arrays = arrays_of(case, weight_shape)
     tensors = [Tensor(a, requires_grad=True, backend=backend) for a in arrays]
-    torches = [torch.tensor(np.ascontiguousarray(a), requires_grad=True) for a in arrays]
+    torches = [torch.tensor(a.copy(), requires_grad=True) for a in arrays]
     expected_y = theirs(case, torches).detach().numpy()
     np.testing.assert_allclose(ours(case, tensors).numpy(), expected_y, **CLOSE)
 
