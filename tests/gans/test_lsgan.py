@@ -116,7 +116,7 @@ def spread_after_training(**changes):
 def test_the_tutorials_gan_collapses_and_one_layer_is_to_blame():
     assert spread_after_training() < 0.05
     assert spread_after_training(black=-1.0) < 0.05  # the range of the pixels is not the cause
-    assert spread_after_training(norm_before_sigmoid=False) > 0.05
+    assert spread_after_training(norm_before_sigmoid=False) > 0.1
 
 
 def test_its_noise_is_small_and_its_samples_do_not_disturb_it():
