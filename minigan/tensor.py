@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ContextDecorator, contextmanager
 from typing import Any, TypeAlias
 
@@ -368,23 +369,26 @@ class Tensor:
 
     # Comparisons give booleans, which have no derivative and so no op.
 
+    def _compared(self, compare: Callable[..., Array], other: Any) -> Tensor:
+        return Tensor._wrap(self.backend.elementwise(compare, [self.data, _array(other)]))
+
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return Tensor._wrap(self.data == _array(other))
+        return self._compared(operator.eq, other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return Tensor._wrap(self.data != _array(other))
+        return self._compared(operator.ne, other)
 
     def __lt__(self, other: Any) -> Tensor:
-        return Tensor._wrap(self.data < _array(other))
+        return self._compared(operator.lt, other)
 
     def __le__(self, other: Any) -> Tensor:
-        return Tensor._wrap(self.data <= _array(other))
+        return self._compared(operator.le, other)
 
     def __gt__(self, other: Any) -> Tensor:
-        return Tensor._wrap(self.data > _array(other))
+        return self._compared(operator.gt, other)
 
     def __ge__(self, other: Any) -> Tensor:
-        return Tensor._wrap(self.data >= _array(other))
+        return self._compared(operator.ge, other)
 
     __hash__ = object.__hash__
 
@@ -768,7 +772,7 @@ def _seed(y: Tensor, gradient: Tensor | Array | None) -> Tensor:
                 "only a single number can do without"
             )
         return Tensor._wrap(y.backend.xp.ones_like(y.data))
-    g = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+    g = gradient if isinstance(gradient, Tensor) else Tensor(gradient, backend=y.backend)
     if g.shape != y.shape:
         raise RuntimeError(f"the gradient has shape {g.shape}, the tensor has shape {y.shape}")
     return g.to(y.dtype)
@@ -1016,18 +1020,13 @@ def _shares(a: Array | Scalar, b: Array | Scalar, g: Tensor) -> tuple[Tensor, Te
 class Where(Elementwise):
     """y = a where the condition holds, else b        dL/da = g there, else 0; dL/db the rest"""
 
-    def __init__(self, condition: Array) -> None:
-        self.condition = condition
-
-    def apply(self, *arrays: Array) -> Array:
-        return self.forward(*arrays)
-
-    def forward(self, a: Array, b: Array) -> Array:
-        return backend_of(self.condition).xp.where(self.condition, a, b)
+    def forward(self, condition: Array, a: Array, b: Array) -> Array:
+        return backend_of(condition).xp.where(condition, a, b)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        inside = Tensor._wrap(self.condition.astype(g.dtype))
-        return g * inside if self.needs[0] else None, g * (1 - inside) if self.needs[1] else None
+        inside = Tensor._wrap(self.inputs[0].astype(g.dtype))
+        ga = g * inside if self.needs[1] else None
+        return None, ga, g * (1 - inside) if self.needs[2] else None
 
 
 class Cast(Elementwise):
@@ -1276,7 +1275,7 @@ def minimum(a: Tensor, b: Tensor | Array | Scalar) -> Tensor:
 def where(condition: Tensor | Array, a: Any, b: Any) -> Tensor:
     """a where the condition holds, else b. The derivative of the other side is 0 there, but a
     NaN or infinity in *its own* history would still spoil the sum: keep both sides finite."""
-    return Where(_array(condition))(a, b)
+    return Where()(_array(condition), a, b)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
