@@ -138,10 +138,19 @@ class Session:
                 max_steps=options.max_steps,
                 iteration=self.iteration,
             )
-            for report in reports:
-                self._take(report, bar)
-                if asked:
-                    break
+            try:
+                for report in reports:
+                    self._take(report, bar)
+                    if asked:
+                        break
+            except FloatingPointError as error:  # from detect_anomaly
+                raise self._diverged(str(error)) from error
+            except ValueError as error:
+                # A loss refuses NaN before it could become one itself.
+                culprit = None if isinstance(error, UserError) else self.gan.not_finite()
+                if culprit is None:
+                    raise
+                raise self._diverged(f"{culprit} holds NaN or infinity") from error
         self._save()
         self._finish()
         if asked:
@@ -151,6 +160,12 @@ class Session:
             )
             return 130
         return 0
+
+    def _diverged(self, what: str) -> UserError:
+        return UserError(
+            f"iteration {self.iteration + 1}: {what}. The last good checkpoint is of iteration "
+            f"{max(self.saved, 0)}; --detect-anomaly names the op, and a smaller --lr may help"
+        )
 
     def _restore(self) -> None:
         self.note: str | None = None

@@ -1,7 +1,11 @@
 """The perceptrons of the first two tutorials: their loop in torch, and what a recipe says."""
 
 import copy
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -205,3 +209,17 @@ def test_state_of_another_network_is_refused():
         other.load_state(arrays, plain)
     for name, array in other.state()[0].items():
         np.testing.assert_array_equal(array, before[0][name])
+
+
+@pytest.mark.parametrize("watch", [(), ("--detect-anomaly",)])
+def test_a_run_that_diverges_ends_in_one_line(tmp_path, watch):
+    command = [sys.executable, "examples/mnist_gan.py", "--lr", "1e30", "--max-steps", "4"]
+    result = subprocess.run(
+        [*command, "--out", str(tmp_path / "run"), *watch],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert re.search(r"error: iteration \d: .*(NaN|infinity).* checkpoint", result.stderr)
