@@ -19,8 +19,8 @@ from hypothesis import settings
 from minigan.backend import Backend, get_backend, numpy_backend
 
 # No deadline: a busy machine is not a failure. HYPOTHESIS_PROFILE=thorough searches for longer.
-settings.register_profile("default", deadline=None, max_examples=20)
-settings.register_profile("ci", deadline=None, max_examples=20, derandomize=True)
+settings.register_profile("default", deadline=None, max_examples=30)
+settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default")

@@ -129,8 +129,10 @@ def test_gradient_weights_the_outputs(backend):
 
 def test_gradient_has_the_type_of_the_tensor(backend):
     x = leaf(backend, 3, dtype=np.float32)
-    (x * 2).backward(Tensor(np.ones(3), backend=backend))
-    assert x.grad.dtype == np.float32
+    for y in (x * 2, x):
+        x.grad = None
+        y.backward(Tensor(np.ones(3), backend=backend))
+        assert x.grad.dtype == np.float32
 
 
 def test_what_has_no_gradient_says_so(backend):
@@ -428,14 +430,36 @@ def test_no_grad_is_a_matter_of_one_thread():
         sample()
         assert mg.is_grad_enabled()
 
-    in_threads(sampler, sampler)
-
     def trainer():
         meet.wait()
         assert mg.is_grad_enabled()
         meet.wait()
 
+    in_threads(sampler, sampler)
     in_threads(sampler, trainer)
+
+
+def test_one_decorated_function_in_two_threads_that_record_and_do_not():
+    """Entered by the first, then the second; left by the first, then the second."""
+    entered = [threading.Event(), threading.Event()]
+    left = threading.Event()
+
+    @mg.no_grad()
+    def sample(wait):
+        wait()
+
+    def recording():
+        sample(lambda: (entered[0].set(), entered[1].wait(60)))
+        left.set()
+        assert mg.is_grad_enabled()
+
+    @mg.no_grad()
+    def not_recording():
+        entered[0].wait(60)
+        sample(lambda: (entered[1].set(), left.wait(60)))
+        assert not mg.is_grad_enabled()
+
+    in_threads(recording, not_recording)
 
 
 def test_threads_have_graphs_of_their_own(backend):
