@@ -1,0 +1,123 @@
+"""The theory of GANs, made visible: python examples/theory.py [--experiment ring] [--steps 200]
+
+Five experiments on a line and on a plane, each run on minigan itself; docs/theory.md explains what
+they show. The pictures, and the numbers behind them (numbers.json), are in --out.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from minigan.backend import set_num_threads
+from minigan.theory import figure1, line, pictures, ring
+from minigan.training.checkpoint import atomic_write
+from minigan.training.command import natural, positive, run_command
+
+Numbers = dict[str, Any]
+
+SEEDS = 3  # runs of each objective on the ring
+
+
+def optimal(options: argparse.Namespace) -> Numbers:
+    found = line.optimal_discriminator(**asked(options))
+    pictures.draw_optimal(options.out / "optimal_discriminator.png", found)
+    return {name: {"max |D - D*|": result.errors[-1]} for name, result in found.items()}
+
+
+def criterion(options: argparse.Namespace) -> Numbers:
+    found = line.criterion(**asked(options))
+    pictures.draw_criterion(options.out / "criterion.png", found)
+    return found._asdict()
+
+
+def moving_figure1(options: argparse.Namespace) -> Numbers:
+    moments = figure1.figure1(**asked(options))
+    pictures.save_figure1_animation(options.out / "figure1.gif", moments)
+    pictures.draw_figure1(options.out / "figure1.png", moments)
+    return {"JSD at the start": moments[0].jsd, "JSD at the end": moments[-1].jsd}
+
+
+def gradients(options: argparse.Namespace) -> Numbers:
+    found, races = line.gradients(**asked(options)), line.race(**asked(options))
+    pictures.draw_gradients(options.out / "gradients.png", found, races)
+    return {
+        "mean D(G(z))": [found.belief[0], found.belief[-1]],
+        "gradient": {name: [norms[0], norms[-1]] for name, norms in found.norms.items()},
+        "distance": {name: [way[0], way[-1]] for name, way in races.distances.items()},
+    }
+
+
+def ring_of_gaussians(options: argparse.Namespace) -> Numbers:
+    numbers = {}
+    for rate, discriminator_lr in ring.RATES.items():
+        first = {}
+        for name, objective in ring.OBJECTIVES.items():
+            runs = [
+                ring.ring(
+                    objective, discriminator_lr=discriminator_lr, seed=seed, **length(options)
+                )
+                for seed in range(options.seed, options.seed + SEEDS)
+            ]
+            first[name] = runs[0]
+            last = [run[-1] for run in runs]
+            numbers[f"{rate}: {name}"] = {
+                "modes": [snapshot.modes for snapshot in last],
+                "good": [snapshot.good for snapshot in last],
+            }
+        pictures.draw_ring(options.out / f"ring_{rate.replace(' ', '_')}.png", first)
+    return numbers
+
+
+EXPERIMENTS: dict[str, Callable[[argparse.Namespace], Numbers]] = {
+    "optimal": optimal,
+    "criterion": criterion,
+    "figure1": moving_figure1,
+    "gradients": gradients,
+    "ring": ring_of_gaussians,
+}
+
+
+def length(options: argparse.Namespace) -> dict[str, int]:
+    """--steps if it was given, or each experiment takes its own."""
+    return {"steps": options.steps} if options.steps else {}
+
+
+def asked(options: argparse.Namespace) -> dict[str, int]:
+    return {"seed": options.seed, **length(options)}
+
+
+def rounded(value: Any) -> Any:
+    """The same lists and dicts with four digits of each number."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Run the experiments of docs/theory.md.")
+    parser.add_argument("--experiment", choices=["all", *EXPERIMENTS], default="all")
+    parser.add_argument("--steps", type=positive, help="of training (default: each its own)")
+    parser.add_argument("--seed", type=natural, default=0, help="of weights, data and noise")
+    parser.add_argument("--out", type=Path, default=Path("runs/theory"), help="for the pictures")
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    set_num_threads(1)  # the networks are tiny: threads would only wait for each other
+    chosen = EXPERIMENTS if options.experiment == "all" else [options.experiment]
+    numbers = {}
+    for name in chosen:
+        print(name, flush=True)
+        numbers[name] = rounded(EXPERIMENTS[name](options))
+        for what, value in numbers[name].items():
+            print(f"    {what}: {value}")
+    with atomic_write(options.out / "numbers.json") as temporary:
+        temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,4 @@
+"""The theory of the 2014 paper as experiments, on a line and on a plane.
+
+docs/theory.md tells the story. Next: toys.py, game.py, line.py, figure1.py, ring.py, pictures.py.
+"""

@@ -1,0 +1,282 @@
+"""The pictures of the theory's experiments: what each of them found, for the eye.
+
+One function for each experiment; data are black, the generator orange, the discriminator blue.
+Curves are drawn without pyplot, so nothing here touches the figures of the program around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigan.plots import COLORS, PathLike, Picture, save_animation
+from minigan.theory.figure1 import ARROWS, DATA, Moment
+from minigan.theory.line import LOSSES, Criterion, Discrimination, Gradients, Race, slopes
+from minigan.theory.ring import RING, Snapshot
+from minigan.theory.toys import GRID
+from minigan.training.checkpoint import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT = "#222222", "#999999"
+BLUE, ORANGE, GREEN = COLORS[:3]
+
+
+# ---------------------------------------------------------------------------------------------
+# Proposition 1
+
+
+def draw_optimal(path: PathLike, found: Mapping[str, Discrimination]) -> None:
+    """Each pair of densities with D* and the trained D; below, how the error went down."""
+    figure = _figure(4 * len(found), 6.6)
+    top, bottom = figure.subplots(2, len(found), squeeze=False, height_ratios=(2, 1))
+    for curves, errors, (name, result) in zip(top, bottom, found.items(), strict=True):
+        _draw_discrimination(curves, result)
+        curves.set_title(f"{name}:  max |D - D*| = {result.errors[-1]:.3f}", fontsize=11)
+        errors.loglog(result.steps[1:], result.errors[1:], color=BLUE, marker=".")
+        errors.set_ylim(1e-3, 1)
+        errors.set_xlabel("steps of D")
+        _tidy(errors)
+    top[0].set_ylabel("density, probability")
+    bottom[0].set_ylabel("max |D - D*|")
+    _shared_legend(figure, top[0], columns=5)
+    _save(figure, path)
+
+
+def _draw_discrimination(axes: Axes, result: Discrimination) -> None:
+    axes.fill_between(GRID, result.data, color=INK, alpha=0.15, linewidth=0)
+    axes.plot(GRID, result.data, color=INK, linewidth=1.2, label="data p")
+    axes.fill_between(GRID, result.generated, color=ORANGE, alpha=0.15, linewidth=0)
+    axes.plot(GRID, result.generated, color=ORANGE, linewidth=1.2, label="generator q")
+    middle = len(result.trained) // 3  # on the way, when it has understood little
+    axes.plot(GRID, result.trained[middle], color=BLUE, linewidth=1, alpha=0.4)
+    axes.plot(GRID, result.trained[-1], color=BLUE, linewidth=2.5, label="D, trained")
+    axes.plot(
+        GRID, result.optimal, color="black", linewidth=1.2, linestyle=(0, (4, 2)), label="p / (p+q)"
+    )
+    unseen = ~result.seen
+    axes.fill_between(
+        GRID, 0, 1, where=unseen, color="#f0f0f0", linewidth=0, zorder=0, label="hardly a sample"
+    )
+    axes.set_xlim(-6, 6)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("x")
+    _tidy(axes)
+
+
+# ---------------------------------------------------------------------------------------------
+# Theorem 1
+
+
+def draw_criterion(path: PathLike, found: Criterion) -> None:
+    """C(G) against the distance, by its closed form and measured; beside it, JSD against KL."""
+    figure = _figure(11, 4.6)
+    left, right = figure.subplots(1, 2)
+    left.plot(found.distances, found.closed_form, color=FAINT, linewidth=4, label="-log 4 + 2·JSD")
+    left.plot(
+        found.distances, found.with_optimal, "o", color=INK, mfc="none", ms=8, label="V(D*, G)"
+    )
+    left.plot(found.distances, found.with_trained, ".", color=BLUE, ms=9, label="V(D trained, G)")
+    for height, text in ((0.0, "0: D makes no mistake"), (-np.log(4), "-log 4: D knows nothing")):
+        left.axhline(height, color=INK, linewidth=0.8, linestyle=":")
+        left.text(3, height + 0.02, text, ha="center", va="bottom", fontsize=9, color=INK)
+    left.set_ylim(-1.5, 0.12)
+    left.set_ylabel("C(G), in nats")
+    left.legend(frameon=False, loc="center left")
+    jsd = (np.array(found.closed_form) + np.log(4)) / 2
+    apart = np.array(found.distances) > 0  # at 0 both are 0, which has no logarithm
+    for values, color, name in ((np.array(found.kl), GREEN, "KL"), (jsd, FAINT, "JSD")):
+        right.semilogy(
+            np.array(found.distances)[apart], values[apart], color=color, linewidth=3, label=name
+        )
+    right.axhline(np.log(2), color=INK, linewidth=0.8, linestyle=":")
+    right.text(0.7, np.log(2) * 1.1, "log 2", fontsize=9, va="bottom", color=INK)
+    right.set_ylabel("divergence of data and generator, in nats")
+    right.legend(frameon=False, loc="upper right")
+    for axes in (left, right):
+        axes.set_xlim(6.1, -0.1)  # towards the data
+        axes.set_xlabel("distance between the means of data and generator")
+        _tidy(axes)
+    _save(figure, path)
+
+
+# ---------------------------------------------------------------------------------------------
+# Figure 1
+
+HEIGHT = 0.75  # of the density axis; a generator that is nearly a point goes beyond it
+SPREAD = 4.0  # how long the line of z is drawn, in units of x
+
+
+def save_figure1_animation(path: PathLike, moments: Sequence[Moment]) -> None:
+    """The whole game as a GIF; the axes stay as they are."""
+    save_animation(path, [_frame(moment) for moment in moments], milliseconds=90)
+
+
+def draw_figure1(path: PathLike, moments: Sequence[Moment]) -> None:
+    """Four moments side by side: the start, two on the way (by their divergence), the end."""
+    start, end = moments[0].jsd, moments[-1].jsd
+    goals = [end + share * (start - end) for share in (0.1, 0.03)]
+    on_the_way = [next(moment for moment in moments if moment.jsd <= goal) for goal in goals]
+    figure = _figure(13, 4.2, layout="none")
+    chosen = [moments[0], *on_the_way, moments[-1]]
+    for i, (moment, letter) in enumerate(zip(chosen, "abcd", strict=True)):
+        left = 0.035 + 0.245 * i
+        curves = figure.add_axes((left, 0.33, 0.22, 0.5))
+        _draw_moment(curves, figure.add_axes((left, 0.03, 0.22, 0.3)), moment)
+        curves.set_title(f"({letter})  {_caption(moment)}", fontsize=10)
+        if i:
+            curves.set_ylabel("")
+    handles, labels = curves.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper center", ncols=3, frameon=False)
+    _save(figure, path)
+
+
+def _frame(moment: Moment) -> Picture:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = _figure(6.4, 4.8, layout="none")  # 576 x 432 pixels
+    canvas = FigureCanvasAgg(figure)
+    curves = figure.add_axes((0.08, 0.37, 0.89, 0.49))
+    _draw_moment(curves, figure.add_axes((0.08, 0.05, 0.89, 0.32)), moment)
+    curves.set_title(_caption(moment), fontsize=11, loc="left", pad=24)
+    curves.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=10)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()  # (H, W, 4) -> (H, W, 3)
+
+
+def _caption(moment: Moment) -> str:
+    return f"step {moment.step:,}      JSD {moment.jsd:.3f} nats"
+
+
+def _draw_moment(curves: Axes, arrows: Axes, moment: Moment) -> None:
+    """The densities and D above; below, a line from each z to its x."""
+    data = DATA.density(GRID)
+    curves.fill_between(GRID, data, color=INK, alpha=0.12, linewidth=0)
+    curves.plot(GRID, data, color=INK, linewidth=1.5, linestyle=(0, (1, 1)), label="data")
+    curves.fill_between(GRID, moment.generated, color=ORANGE, alpha=0.2, linewidth=0)
+    curves.plot(GRID, moment.generated, color=ORANGE, linewidth=1.8, label="generator")
+    curves.plot(
+        GRID, HEIGHT * moment.discriminator, color=BLUE, linewidth=1.8, label="discriminator"
+    )
+    curves.axhline(HEIGHT / 2, color=BLUE, linewidth=0.6, linestyle=":")
+    curves.set_ylim(0, HEIGHT)
+    curves.set_yticks([HEIGHT / 2, HEIGHT], ["½", "1"], color=BLUE)
+    curves.set_ylabel("D(x)", color=BLUE)
+    curves.tick_params(axis="x", bottom=False, labelbottom=False)
+    curves.spines[["top", "right"]].set_visible(False)
+
+    from matplotlib import colormaps
+
+    shades = colormaps["viridis"](np.linspace(0, 0.9, len(ARROWS)))
+    for z, x, shade in zip(ARROWS, moment.arrows, shades, strict=True):
+        arrows.plot([SPREAD * z, x], [0, 1], color=shade, linewidth=0.9)
+    arrows.set_ylim(0, 1)
+    arrows.set_yticks([0, 1], ["z", "x"])
+    arrows.tick_params(axis="both", length=0, labelbottom=False)
+    arrows.spines[["left", "right"]].set_visible(False)
+    for axes in (curves, arrows):
+        axes.set_xlim(-4.5, 4.5)
+
+
+# ---------------------------------------------------------------------------------------------
+# Two losses for the generator
+
+
+def draw_gradients(path: PathLike, found: Gradients, races: Race) -> None:
+    """The pull on one sample; G's gradient as D learns; and where the two losses lead G."""
+    figure = _figure(15, 4.6)
+    pull, norms, way = figure.subplots(1, 3)
+    colors = dict(zip(LOSSES, (GREEN, ORANGE), strict=True))
+    scores = np.linspace(-8, 4, 241)
+    for name, loss in LOSSES.items():
+        pull.plot(scores, slopes(loss, scores), color=colors[name], linewidth=2, label=name)
+        norms.loglog(
+            found.steps[1:], found.norms[name][1:], color=colors[name], linewidth=2, label=name
+        )
+    norms.loglog(
+        found.steps[1:],
+        found.belief[1:],
+        color=BLUE,
+        linewidth=1.2,
+        linestyle="--",
+        label="mean D(G(z))",
+    )
+    for label, distances in races.distances.items():
+        name, optimizer = label.split(", ")
+        style = "-" if optimizer == "SGD" else "--"
+        way.plot(races.steps, distances, style, color=colors[name], linewidth=2, label=label)
+    pull.set_title("pull on a sample that D scores s", fontsize=11)
+    pull.set_xlabel("s;   D = σ(s)   (left: surely a fake)")
+    pull.set_ylabel("|dL / ds|")
+    norms.set_title("G's gradient while D learns and G waits", fontsize=11)
+    norms.set_xlabel("steps of D")
+    norms.set_ylabel("‖dL / dθ‖")
+    way.set_title(f"then both learn (D was {2 * races.steps[-1]:,} steps ahead)", fontsize=11)
+    way.set_xlabel("steps of G")
+    way.set_ylabel("distance from the data")
+    way.set_ylim(0, None)
+    for axes in (pull, norms, way):
+        axes.legend(frameon=False, fontsize=9)
+        _tidy(axes)
+    way.legend(frameon=False, fontsize=9, loc="upper right", bbox_to_anchor=(1, 0.93))
+    _save(figure, path)
+
+
+# ---------------------------------------------------------------------------------------------
+# Eight Gaussians
+
+
+def draw_ring(path: PathLike, found: Mapping[str, Sequence[Snapshot]]) -> None:
+    """A row for each objective, a column for each look: 2,000 samples, and where they are good."""
+    columns = max(len(snapshots) for snapshots in found.values())
+    figure = _figure(2.2 * columns, 2.35 * len(found))
+    panels = figure.subplots(len(found), columns, squeeze=False)
+    for row, (name, snapshots) in zip(panels, found.items(), strict=True):
+        row[0].set_ylabel(name.replace(", ", ",\n"), fontsize=10)
+        for axes, snapshot in zip(row, snapshots, strict=True):
+            _draw_snapshot(axes, snapshot)
+    _save(figure, path)
+
+
+def _draw_snapshot(axes: Axes, snapshot: Snapshot) -> None:
+    from matplotlib.patches import Circle
+
+    for center in RING.centers():
+        axes.add_patch(Circle(center, 3 * RING.deviation, fill=False, color=FAINT, linewidth=0.8))
+    points = snapshot.points[:2000]
+    axes.scatter(points[:, 0], points[:, 1], s=2, color=ORANGE, alpha=0.35, linewidths=0)
+    axes.set_title(
+        f"step {snapshot.step:,}:  {snapshot.modes}/{RING.modes} modes, {snapshot.good:.0%} good",
+        fontsize=8,
+    )
+    limit = 1.5 * RING.radius
+    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
+
+
+# ---------------------------------------------------------------------------------------------
+# Helpers
+
+
+def _figure(width: float, height: float, layout: Any = "constrained") -> Figure:
+    from matplotlib.figure import Figure  # it takes half a second; who only computes need not wait
+
+    return Figure(figsize=(width, height), dpi=90, layout=layout)
+
+
+def _save(figure: Figure, path: PathLike) -> None:
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _tidy(axes: Axes) -> None:
+    axes.grid(color="#e6e6e6", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _shared_legend(figure: Figure, axes: Axes, *, columns: int) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False)

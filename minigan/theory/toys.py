@@ -1,0 +1,98 @@
+"""Distributions that are known exactly, and networks small enough to be watched.
+
+On a line and on a plane everything that the theory speaks of can be computed: both densities, the
+best discriminator, the divergence. Next: game.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigan import nn
+from minigan.backend.random import Generator as RandomGenerator
+from minigan.tensor import Array, Tensor
+
+# The points at which curves on the line are computed, and the distance between two of them.
+GRID = np.linspace(-12, 12, 2401)
+CELL = float(GRID[1] - GRID[0])
+
+
+class Mixture(NamedTuple):
+    """A mixture of Gaussians on a line: their shares, means and standard deviations."""
+
+    shares: tuple[float, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+    def log_density(self, x: Array) -> Array:
+        """log p(x) at points of any shape, without underflow however far out they are."""
+        x = np.asarray(x, np.float64)[..., None]  # (…,) -> (…, 1), against (parts,)
+        scaled = (x - self.means) / self.deviations  # (…, parts)
+        heights = np.log(self.shares) - np.log(self.deviations) - math.log(2 * math.pi) / 2
+        return np.logaddexp.reduce(heights - scaled**2 / 2, axis=-1)  # (…, parts) -> (…,)
+
+    def density(self, x: Array) -> Array:
+        """p(x), of x's shape."""
+        return np.exp(self.log_density(x))
+
+    def sample(self, random: RandomGenerator, count: int) -> Tensor:
+        """Points (count, 1), float32."""
+        ends = np.cumsum(self.shares)[:-1]
+        part = np.searchsorted(ends, random.uniform(count, "float64"), side="right")  # (count,)
+        means, deviations = np.array(self.means)[part], np.array(self.deviations)[part]
+        points = means + deviations * random.normal(count, "float64")
+        return Tensor(points.astype(np.float32)[:, None])  # (count,) -> (count, 1)
+
+
+def gaussian(mean: float, deviation: float) -> Mixture:
+    """One Gaussian."""
+    return Mixture((1.0,), (mean,), (deviation,))
+
+
+class Ring(NamedTuple):
+    """Gaussians of equal share, evenly spaced on a circle: eight modes that must all be found."""
+
+    modes: int = 8
+    radius: float = 2.0
+    deviation: float = 0.1
+
+    def centers(self) -> Array:
+        """The means (modes, 2)."""
+        angles = 2 * np.pi * np.arange(self.modes) / self.modes
+        return self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    def sample(self, random: RandomGenerator, count: int) -> Tensor:
+        """Points (count, 2), float32."""
+        means = self.centers()[random.integers(self.modes, count)]  # (count, 2)
+        points = means + self.deviation * random.normal((count, 2), "float64")
+        return Tensor(points.astype(np.float32))
+
+    def counts(self, points: Array) -> Array:
+        """How many of the points (N, 2) are good in each mode: (modes,).
+
+        A point is good if it is within 3 standard deviations of the nearest center.
+        """
+        away = np.linalg.norm(points[:, None] - self.centers(), axis=2)  # (N, modes)
+        good = away.min(axis=1) <= 3 * self.deviation
+        return np.bincount(away.argmin(axis=1)[good], minlength=self.modes)
+
+
+def perceptron(
+    inputs: int, outputs: int, *, width: int, hidden: int = 2, activation: Any = None
+) -> nn.Sequential:
+    """Linear layers with `hidden` activations between them: (N, inputs) -> (N, outputs).
+
+    The activation is LeakyReLU(0.2) unless another module is given. The weights start at
+    U(±√(3/inputs of the layer)), which keeps the spread of what comes in; torch's own default
+    would shrink it to a third in each layer, and the generator would begin as a point.
+    """
+    widths = [inputs, *[width] * hidden, outputs]
+    layers: list[nn.Module] = []
+    for wide, next_wide in zip(widths[:-1], widths[1:], strict=True):
+        linear = nn.Linear(wide, next_wide)
+        nn.init.kaiming_uniform_(linear.weight, a=1)
+        layers += [linear, activation or nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers[:-1])  # the last layer has no activation

@@ -1,0 +1,144 @@
+"""The objectives against their formulas in probabilities, and the rules of the game."""
+
+import numpy as np
+import pytest
+import torch
+
+from minigan import nn
+from minigan.backend.random import Generator as RandomGenerator
+from minigan.backend.random import manual_seed
+from minigan.optim import Adam
+from minigan.tensor import Tensor
+from minigan.theory import game
+from minigan.theory.game import LEAST_SQUARES, NON_SATURATING, SATURATING, WASSERSTEIN, Game
+from minigan.theory.toys import gaussian, perceptron
+
+rng = np.random.default_rng(0)
+REAL, FAKE = rng.normal(size=(50, 1)), rng.normal(size=(50, 1))
+
+
+def sigma(s):
+    return 1 / (1 + np.exp(-s))
+
+
+def test_each_loss_is_its_formula():
+    def value(loss, *scores):
+        return loss(*(Tensor(s) for s in scores)).item()
+
+    v = np.log(sigma(REAL)).mean() + np.log(1 - sigma(FAKE)).mean()
+    assert value(game.cross_entropy_loss, REAL, FAKE) == pytest.approx(-v, rel=1e-12)
+    assert value(game.saturating_loss, FAKE) == pytest.approx(np.log(1 - sigma(FAKE)).mean())
+    assert value(game.non_saturating_loss, FAKE) == pytest.approx(-np.log(sigma(FAKE)).mean())
+    squares = ((REAL - 1) ** 2).mean() / 2 + (FAKE**2).mean() / 2
+    assert value(game.least_squares_loss, REAL, FAKE) == pytest.approx(squares)
+    squares = ((FAKE - 1) ** 2).mean() / 2
+    assert value(game.least_squares_generator_loss, FAKE) == pytest.approx(squares)
+    assert value(game.critic_loss, REAL, FAKE) == pytest.approx(FAKE.mean() - REAL.mean())
+    assert value(game.critic_generator_loss, FAKE) == pytest.approx(-FAKE.mean())
+
+
+def test_losses_of_a_sure_discriminator_are_finite():
+    """σ(-200) is 0 in float32, and its logarithm would be -infinity."""
+    sure = Tensor(np.full((4, 1), -200, np.float32), requires_grad=True)
+    loss = game.non_saturating_loss(sure)
+    loss.backward()
+    assert loss.item() == 200
+    np.testing.assert_array_equal(sure.grad.numpy(), np.full((4, 1), -0.25))
+
+
+def test_the_slope_penalty_of_a_linear_critic():
+    critic = nn.Linear(2, 1)
+    critic.load_state_dict({"weight": np.array([[3.0, 4.0]]), "bias": np.zeros(1)})
+    penalty = game.slope_penalty(critic, Tensor(RandomGenerator(0).normal((7, 2))))
+    assert penalty.item() == pytest.approx((5 - 1) ** 2)
+    penalty.backward()  # d(‖w‖ - 1)²/dw = 2 (‖w‖ - 1) w / ‖w‖
+    np.testing.assert_allclose(critic.weight.grad.numpy(), [[8 * 3 / 5, 8 * 4 / 5]], rtol=1e-6)
+
+
+def test_the_slope_penalty_of_a_perceptron_is_torchs():
+    manual_seed(3)
+    critic = perceptron(2, 1, width=9).double()
+    points = rng.normal(size=(11, 2))
+    game.slope_penalty(critic, Tensor(points)).backward()
+
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(2, 9),
+        torch.nn.LeakyReLU(0.2),
+        torch.nn.Linear(9, 9),
+        torch.nn.LeakyReLU(0.2),
+        torch.nn.Linear(9, 1),
+    ).double()
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in critic.state_dict().items()})
+    x = torch.tensor(points, requires_grad=True)
+    (g,) = torch.autograd.grad(theirs(x).sum(), x, create_graph=True)
+    ((g.norm(dim=1) - 1) ** 2).mean().backward()
+    for name, parameter in critic.named_parameters():
+        expected = theirs.get_parameter(name).grad
+        if name.endswith("bias"):  # it bends nothing: slopes of a leaky ReLU are constants
+            assert parameter.grad is None and (expected is None or not expected.any())
+        else:
+            np.testing.assert_allclose(parameter.grad.numpy(), expected, atol=1e-12)
+
+
+def small_game(objective, seed=0):
+    manual_seed(seed)
+    random = RandomGenerator(seed)
+    generator, discriminator = perceptron(1, 1, width=8), perceptron(1, 1, width=8)
+    return Game(
+        objective,
+        generator,
+        discriminator,
+        (Adam(generator.parameters()), Adam(discriminator.parameters())),
+        real=lambda count: gaussian(3, 1).sample(random, count),
+        noise=lambda count: Tensor(random.normal((count, 1))),
+        random=random,
+        batch_size=32,
+    )
+
+
+def weights(network):
+    return np.concatenate([p.numpy().ravel() for p in network.parameters()])
+
+
+@pytest.mark.parametrize("objective", [SATURATING, NON_SATURATING, LEAST_SQUARES, WASSERSTEIN])
+def test_each_side_moves_only_itself(objective):
+    play = small_game(objective)
+    g, d = weights(play.generator), weights(play.discriminator)
+    play.discriminator_step()
+    np.testing.assert_array_equal(weights(play.generator), g)
+    moved = weights(play.discriminator)
+    assert np.any(moved != d)
+    play.generator_step()
+    assert np.any(weights(play.generator) != g)
+    np.testing.assert_array_equal(weights(play.discriminator), moved)
+
+
+@pytest.mark.parametrize("objective", [SATURATING, NON_SATURATING, LEAST_SQUARES, WASSERSTEIN])
+def test_the_generator_follows_the_discriminator(objective):
+    """The data lie to the right. Once D knows, every objective moves the fakes to the right."""
+    play = small_game(objective)
+    for _ in range(30):
+        play.discriminator_step()
+    z = play.noise(500)
+    before = play.generator(z).numpy().mean()
+    for _ in range(10):
+        play.generator_step()
+    assert play.generator(z).numpy().mean() > before + 0.01
+
+
+def test_a_round_has_as_many_discriminator_steps_as_it_says(monkeypatch):
+    moves = []
+    monkeypatch.setattr(Game, "discriminator_step", lambda self: moves.append("D"))
+    monkeypatch.setattr(Game, "generator_step", lambda self: moves.append("G"))
+    small_game(WASSERSTEIN).step()
+    small_game(NON_SATURATING).step()
+    assert "".join(moves) == "DDDDDG" + "DG"
+
+
+def test_one_seed_is_one_game():
+    games = [small_game(WASSERSTEIN, seed) for seed in (1, 1, 2)]
+    for play in games:
+        play.step()
+    ours, again, other = (weights(play.generator) for play in games)
+    np.testing.assert_array_equal(ours, again)
+    assert np.any(ours != other)
