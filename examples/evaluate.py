@@ -20,9 +20,16 @@ from minigan import plots
 from minigan.backend import get_backend, set_num_threads
 from minigan.errors import UserError
 from minigan.evaluation import evaluate as evaluation
-from minigan.evaluation.evaluate import Images, Labels, Reference, draw, evaluate, table
+from minigan.evaluation.evaluate import (
+    Images,
+    Labels,
+    Reference,
+    draw,
+    evaluate,
+    fitted_error,
+    table,
+)
 from minigan.evaluation.references import measured, reference_samples
-from minigan.evaluation.scores import nearest_neighbour_error
 from minigan.gans import GAN, rebuild
 from minigan.training.checkpoint import atomic_write, load_checkpoint
 from minigan.training.command import natural, positive, run_command
@@ -69,12 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     columns = {}
     stages = (2 if gan and gan.average else 1) if gan else 0
     stages = (stages + (5 if options.references else 0)) * len(evaluation.STAGES)
+    stages += -(-(options.fit or 0) // evaluation.COUNT) if gan else 0
     with tqdm(total=stages, unit="stage", disable=None) as bar:
 
         def progress(stage: str) -> None:
             bar.set_description(stage)
             bar.update()
 
+        if options.fit and gan:  # the first, as not every system can
+            averaged = gan.average is not None
+            error = fitted_error(
+                gan, reference, options.fit, seed=options.seed, averaged=averaged, progress=progress
+            )
+            results["fitted_error"] = {"fit": options.fit, "averaged": averaged, "error": error}
         for name, images, labels in samples(gan, reference, options):
             columns[name] = result = evaluate(images, reference, labels, progress=progress)
             results["columns"][name] = {
@@ -88,9 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "real images" not in scores and options.data is None and options.count == evaluation.COUNT:
         scores["real images"] = measured()["real images"]
     print(table(scores))
-    if options.fit and gan:
-        error = fitted_error(gan, reference, options.fit, options.seed)
-        results["fitted_error"] = {"fit": options.fit, "error": error}
+    if "fitted_error" in results:
+        error = results["fitted_error"]["error"]
         print(f"1-NN fitted on {options.fit:,} drawn images: {error:.2%} test error")
     name = "evaluation.json" if gan else "references.json"
     with atomic_write(options.out / name) as temporary:
@@ -136,19 +149,6 @@ def save_pictures(folder: Path, name: str, images: Images, reference: Reference)
         labels=captions,
         scale=2,
         value_range=(0, 1),
-    )
-
-
-def fitted_error(gan: GAN, reference: Reference, count: int, seed: int) -> float:
-    """The error on real test images of a nearest-neighbor classifier fitted on drawn ones."""
-    images, labels = draw(gan, count, seed=seed, averaged=gan.average is not None)
-    if labels is None or reference.test.labels is None:
-        raise UserError(f"--fit needs labels, and a {gan.name} draws without")
-    return nearest_neighbour_error(
-        images.reshape(count, -1),
-        labels,
-        reference.test_images.reshape(len(reference.test), -1),
-        reference.test.labels,
     )
 
 

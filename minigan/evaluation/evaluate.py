@@ -30,7 +30,8 @@ from minigan.evaluation.scores import (
     frechet_distance,
     label_kl,
     modes_covered,
-    nearest_neighbours,
+    nearest_in_parts,
+    nearest_neighbour_error,
     precision_recall,
     two_sample_accuracy,
 )
@@ -155,16 +156,8 @@ class Reference:
         Returns numbers (N,) and Euclidean distances (N,), where a pixel is from 0 to 1. The
         training set is gone through in parts: as float64 all of it would take 400 MB.
         """
-        queries = images.reshape(len(images), -1)  # (N, 784)
-        nearest = np.zeros(len(images), np.int64)
-        least = np.full(len(images), np.inf)
-        for start in range(0, len(self.train), COUNT):
-            part = as_unit(self.train.images[start : start + COUNT])
-            indices, distances = nearest_neighbours(queries, part.reshape(len(part), -1))
-            nearer = distances[:, 0] < least
-            nearest[nearer] = start + indices[nearer, 0]
-            least[nearer] = distances[nearer, 0]
-        return nearest, least
+        parts = (self.train.images[i : i + COUNT] for i in range(0, len(self.train), COUNT))
+        return nearest_in_parts(_rows(images), (_rows(as_unit(part)) for part in parts))
 
 
 def as_unit(pixels: NDArray[np.uint8]) -> Images:
@@ -220,6 +213,37 @@ def _without_border(images: NDArray[Any]) -> NDArray[Any]:
         return images
     before = (height - SIDE) // 2
     return images[:, :, before : before + SIDE, before : before + SIDE]
+
+
+def fitted_error(
+    gan: GAN,
+    reference: Reference,
+    count: int,
+    *,
+    seed: int = 0,
+    averaged: bool = False,
+    progress: Progress | None = None,
+) -> float:
+    """The error on real test images of a nearest-neighbor classifier fitted on `count` drawn ones.
+
+    The drawn images are labeled as they were asked for, as many of each class. They are drawn
+    10,000 at a time, each part with a seed of its own, and forgotten again. `progress` is called
+    with the name of each part. Source: Radford et al. 2015, table 3. Raises UserError for a system
+    that draws without labels.
+    """
+    if not hasattr(gan.settings, "classes") or reference.test.labels is None:
+        raise UserError(f"--fit needs labels, and a {gan.name} draws without")
+
+    def parts() -> Iterator[tuple[NDArray[np.float32], Labels]]:
+        for part, start in enumerate(range(0, count, COUNT)):
+            if progress:
+                progress(f"1-NN {start:,}")
+            some = min(COUNT, count - start)
+            images, labels = draw(gan, some, seed=seed + part, averaged=averaged)
+            assert labels is not None
+            yield _rows(images), labels
+
+    return nearest_neighbour_error(parts(), _rows(reference.test_images), reference.test.labels)
 
 
 # ---------------------------------------------------------------- the comparison

@@ -21,6 +21,7 @@ from minigan.evaluation.evaluate import (
     Scores,
     draw,
     evaluate,
+    fitted_error,
     spread,
     table,
 )
@@ -209,6 +210,33 @@ def test_a_border_is_cut_off_and_other_images_are_refused():
     for shape in ((3, 28, 28), (1, 64, 64), (1, 28, 20)):
         with pytest.raises(UserError, match="this generator draws"):
             draw(MLPGAN(Recipe(image_shape=shape, **SMALL)), 2)
+
+
+def test_a_classifier_is_fitted_on_images_drawn_in_parts(reference, monkeypatch):
+    class Copier(ConditionalGAN):
+        """Draws training images of the digit that is asked for, each part others."""
+
+        def draw_noise(self, source, count):
+            return source.integers(1000, count)
+
+        def sample(self, noise, labels=None, *, averaged=None):
+            images = [
+                reference.train.images[
+                    np.resize(np.flatnonzero(reference.train.labels == y), n + 1)[n]
+                ]
+                for n, y in zip(noise, labels.numpy(), strict=True)
+            ]
+            return Tensor(np.stack(images).astype(np.float32) / 127.5 - 1)
+
+    gan, stages = Copier(ConditionalRecipe(**SMALL)), []
+    monkeypatch.setattr(evaluation, "COUNT", 300)
+    few = fitted_error(gan, reference, 20)
+    many = fitted_error(gan, reference, 1000, progress=stages.append)
+    assert stages == ["1-NN 0", "1-NN 300", "1-NN 600", "1-NN 900"]
+    assert many < 0.25 < few < 0.8
+    assert fitted_error(gan, reference, 1000) == many != fitted_error(gan, reference, 1000, seed=9)
+    with pytest.raises(UserError, match="a gan draws without"):
+        fitted_error(MLPGAN(Recipe(**SMALL)), reference, 20)
 
 
 # ---------------------------------------------------------------- the table and the references

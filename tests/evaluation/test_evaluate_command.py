@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from minigan.data import mnist
-from minigan.evaluation.evaluate import Reference
+from minigan.evaluation.evaluate import Reference, draw
 from minigan.gans.conditional_gan import ConditionalGAN
 from minigan.gans.conditional_gan import Recipe as ConditionalRecipe
 from minigan.gans.gan import MLPGAN, Recipe
@@ -83,13 +83,19 @@ def test_the_results_lie_beside_the_checkpoint(command, tmp_path, capsys):
     assert again["columns"]["generator"]["scores"] != one
 
 
-def test_a_conditional_system_is_also_fitted(command, tmp_path, capsys):
-    path = save(ConditionalGAN(ConditionalRecipe(**SMALL)), tmp_path)
+def test_a_conditional_system_is_also_fitted(command, small_reference, tmp_path, capsys):
+    gan = ConditionalGAN(ConditionalRecipe(**SMALL))
+    path = save(gan, tmp_path)
     assert command(path, *FEW, "--fit", "200") == 0
     out = capsys.readouterr().out
     assert "label agreement" in out and "1-NN fitted on 200 drawn images" in out
     results = json.loads((tmp_path / "evaluation.json").read_text())
     assert 0.5 < results["fitted_error"]["error"] <= 1  # it has learned nothing
+    images, labels = draw(gan, 200)
+    rows = images.reshape(200, 1, 784) - small_reference.test_images.reshape(300, 784)
+    guesses = labels[(rows**2).sum(axis=2).argmin(axis=0)]
+    error = np.mean(guesses != small_reference.test.labels)
+    assert results["fitted_error"] == {"fit": 200, "averaged": False, "error": error}
 
 
 def test_references_alone(command, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from minigan.evaluation.scores import (
     frechet_distance,
     label_kl,
     modes_covered,
+    nearest_in_parts,
     nearest_neighbour_error,
     nearest_neighbours,
     precision_recall,
@@ -281,8 +282,19 @@ def test_nearest_neighbour_error_matches_a_loop(blocks):
     for x, y in zip(test_x, test_y, strict=True):
         wrong += train_y[np.argmin([distance(x, other) for other in train_x])] != y
     assert 0 < wrong < 33
-    assert nearest_neighbour_error(train_x, train_y, test_x, test_y) == wrong / 33
-    assert nearest_neighbour_error(train_x, train_y, train_x, train_y) == 0
+    whole = [(train_x, train_y)]
+    assert nearest_neighbour_error(whole, test_x, test_y) == wrong / 33
+    assert nearest_neighbour_error(whole, train_x, train_y) == 0
+    parts = [(train_x[i:j], train_y[i:j]) for i, j in ((0, 7), (7, 8), (8, 60))]
+    assert nearest_neighbour_error(iter(parts), test_x, test_y) == wrong / 33
+
+
+def test_in_parts_the_same_is_nearest_as_in_all(blocks):
+    references, queries = cloud(0, 50, 4), cloud(0, 20, 4)[::-1] + 0.1
+    indices, distances = nearest_neighbours(queries, references)
+    nearest, least = nearest_in_parts(queries, iter(np.split(references, [1, 20, 45])))
+    np.testing.assert_array_equal(nearest, indices[:, 0])
+    np.testing.assert_allclose(least, distances[:, 0])
 
 
 # ---------------------------------------------------------------- precision, recall and their kin
@@ -441,13 +453,14 @@ def test_bad_pairs_are_one_clear_line(score, a, b, message):
         (lambda: modes_covered(np.array([1]), threshold=2), "share from 0 to 1, and it is 2"),
         (lambda: label_kl(np.zeros(3, int), np.eye(11)[[10]]), "reference_labels must be from 0"),
         (
-            lambda: nearest_neighbour_error(good, np.zeros(19), good, np.zeros(20)),
+            lambda: nearest_neighbour_error([(good, np.zeros(19))], good, np.zeros(20)),
             r"train_y has the shape \(19,\), and train_x has 20 rows",
         ),
         (
-            lambda: nearest_neighbour_error(good, np.zeros(20), good, np.zeros((20, 1))),
+            lambda: nearest_neighbour_error([(good, np.zeros(20))], good, np.zeros((20, 1))),
             r"test_y has the shape \(20, 1\)",
         ),
+        (lambda: nearest_in_parts(good, []), "at least one part"),
     ],
 )
 def test_bad_values_are_one_clear_line(call, message):
@@ -462,7 +475,7 @@ def test_results_are_plain_floats():
         frechet_distance(good, good),
         classifier_score(np.eye(3)),
         label_kl(np.array([1]), np.array([1, 2])),
-        nearest_neighbour_error(good, np.zeros(20), good, np.ones(20)),
+        nearest_neighbour_error([(good, np.zeros(20))], good, np.ones(20)),
         *precision_recall(good, good),
         *density_coverage(good, good),
         *two_sample_accuracy(good, good),
