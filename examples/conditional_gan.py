@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.digit is not None and has_run and not (options.resume or options.overwrite):
         draw_digit(options)
         return 0
-    dataset = mnist("train", options.data)
+    dataset = mnist("train", options.data).first(options.train_count)
     recipe = dataclasses.replace(
         TUTORIAL,
         image_shape=dataset.images.shape[1:],

@@ -111,7 +111,7 @@ def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    dataset = read_images(options)
+    dataset = read_images(options).first(options.train_count)
     recipe = Recipe(
         image_size=dataset.images.shape[2],
         channels=dataset.images.shape[1],

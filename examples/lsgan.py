@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.epochs = options.epochs or 50
     options.batch_size = options.batch_size or 512
 
-    dataset = mnist("train", options.data)
+    dataset = mnist("train", options.data).first(options.train_count)
     recipe = dataclasses.replace(
         RECIPES[options.recipe],
         image_shape=dataset.images.shape[1:],

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.batch_size = options.batch_size or batch_size
     options.average = average if options.average is None else options.average
 
-    dataset = mnist("train", options.data)
+    dataset = mnist("train", options.data).first(options.train_count)
     changes = {
         name: value
         for name in ("latent_dim", "lr", "beta1")

@@ -1,19 +1,19 @@
 """Train the GAN of the 2014 paper on MNIST: python examples/original_gan.py [--saturating]
 
 Maxout and dropout, ReLU and a sigmoid, and plain momentum, as the authors had them. The last
-10,000 training images are left out: the paper's score chooses its bandwidth on them.
+10,000 training images are held out: the paper's score chooses its bandwidth on them.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
-from minigan.data import DataLoader, ImageDataset, mnist
+from minigan.data import DataLoader, mnist
 from minigan.errors import UserError
 from minigan.gans.original_gan import PAPER, OriginalGAN
 from minigan.training.command import fraction, given, positive, run_command, training_parser
 from minigan.training.run import run
 
-HELD_OUT = 10_000
+TRAIN_COUNT = 50_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.beta1 is not None:
         raise UserError("--beta1 is Adam's; the paper's optimizer has a --momentum")
 
-    whole = mnist("train", options.data)
-    dataset = ImageDataset(whole.images[:-HELD_OUT], name=whole.name)
+    dataset = mnist("train", options.data).first(options.train_count or TRAIN_COUNT)
     recipe = dataclasses.replace(
         PAPER,
         image_shape=dataset.images.shape[1:],

@@ -65,6 +65,20 @@ class ImageDataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    def first(self, count: int | None) -> ImageDataset:
+        """The first `count` pictures, and a name that says so; None: all of them.
+
+        Raises:
+            UserError: there are not so many, or `count` is less than 1.
+        """
+        if count is None or count == len(self):
+            return self
+        if not 1 <= count <= len(self):
+            raise UserError(f"{self.name} has {len(self)} pictures; there are no first {count}")
+        labels = None if self.labels is None else self.labels[:count]
+        name = f"{self.name}, the first {count:,}"
+        return replace(self, images=self.images[:count], labels=labels, name=name)
+
     def resized(self, size: int) -> ImageDataset:
         """The same pictures, size × size pixels large.
 

@@ -74,6 +74,18 @@ def test_everything_else_is_interpolated(channels, side, size):
         assert (resized[n, c] == np.asarray(expected)).all()
 
 
+def test_the_first_pictures_keep_their_labels_and_say_that_they_are_the_first():
+    whole = ImageDataset(random_images(5, 1, 3, 4), np.arange(5), "digits", tuple("abcde"))
+    part = whole.first(2)
+    assert (part.images == whole.images[:2]).all() and part.labels.tolist() == [0, 1]
+    assert part.name == "digits, the first 2" and part.class_names == whole.class_names
+    assert whole.first(None) is whole.first(5) is whole
+    assert ImageDataset(whole.images).first(3).labels is None
+    for count in (6, 0, -1):
+        with pytest.raises(UserError, match=f"digits has 5 pictures; there are no first {count}"):
+            whole.first(count)
+
+
 def test_only_squares_are_resized():
     with pytest.raises(UserError, match="pictures of 28 × 20 cannot be made 32 × 32"):
         ImageDataset(random_images(2, 1, 28, 20)).resized(32)

@@ -1,6 +1,7 @@
 """The perceptrons of the first two tutorials: their loop in torch, and what a recipe says."""
 
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -223,3 +224,14 @@ def test_a_run_that_diverges_ends_in_one_line(tmp_path, watch):
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert re.search(r"error: iteration \d: .*(NaN|infinity).* checkpoint", result.stderr)
+
+
+@pytest.mark.parametrize(
+    "name", ["mnist_gan", "lsgan", "conditional_gan", "original_gan", "wgan_gp", "dcgan"]
+)
+def test_every_example_can_hold_images_out(run_example, name):
+    few = ["--train-count", "40", "--batch-size", "8", "--max-steps", "1"]
+    few += ["--ngf", "2", "--ndf", "2"] if name == "dcgan" else []
+    code, folder = run_example(name, *few)
+    config = json.loads((folder / "config.json").read_text())
+    assert code == 0 and config["data"] == "MNIST, the first 40"

@@ -1,5 +1,6 @@
 """The 2014 paper's GAN against torch: one forward pass for both, momentum and its schedule."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -179,5 +180,9 @@ def test_the_example_runs_and_resumes(run_example):
     assert run_example("original_gan", *few, "--max-steps", "1")[0] == 0
     code, folder = run_example("original_gan", *few, "--max-steps", "2", "--resume")
     assert code == 0 and (folder / "losses.png").exists()
+    config = json.loads((folder / "config.json").read_text())
+    assert config["data"] == "MNIST, the first 50,000"
+    with pytest.raises(UserError, match="the first 50,000"):
+        run_example("original_gan", *few, "--train-count", "90", "--resume")
     with pytest.raises(UserError, match="--beta1 is Adam's"):
         run_example("original_gan", "--beta1", "0.5")
