@@ -18,7 +18,7 @@ How a word becomes numbers, on both backends and for both dtypes (``low`` and ``
     integers    word        -> one number, word mod high
 
 ``Generator`` is what the rest of minigan uses. ``NumpyStream`` is its NumPy body; the CuPy body is
-``CupyStream`` in ``cupy_backend.py``, with its kernels in ``philox.cu``: read that next.
+``CupyStream`` in ``cupy_random.py``, with its kernels in ``philox.cu``: read that next.
 """
 
 from __future__ import annotations

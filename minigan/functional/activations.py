@@ -66,7 +66,7 @@ class Sigmoid(Elementwise):
 
     def forward(self, x: Array) -> Array:
         xp = backend_of(x).xp
-        e = xp.exp(-abs(x))
+        e = xp.exp(-xp.abs(x))
         return xp.where(x >= 0, 1, e) / (1 + e)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
@@ -85,7 +85,7 @@ class Softplus(Elementwise):
     def forward(self, x: Array) -> Array:
         xp = backend_of(x).xp
         scaled = x * self.beta
-        y = (xp.maximum(scaled, 0) + xp.log1p(xp.exp(-abs(scaled)))) / self.beta
+        y = (xp.maximum(scaled, 0) + xp.log1p(xp.exp(-xp.abs(scaled)))) / self.beta
         return xp.where(scaled > self.threshold, x, y)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:

@@ -48,7 +48,7 @@ class BinaryCrossEntropyWithLogits(Elementwise):
 
     def forward(self, z: Array, t: Array) -> Array:
         xp = backend_of(z).xp
-        return xp.maximum(z, 0) - z * t + xp.log1p(xp.exp(-abs(z)))
+        return xp.maximum(z, 0) - z * t + xp.log1p(xp.exp(-xp.abs(z)))
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
         z, t = self.inputs

@@ -19,7 +19,8 @@ from minigan.backend import AdamStep, Backend, Window, cupy_start, get_backend
 from minigan.backend.random import Generator
 from minigan.errors import UserError
 from minigan.functional import leaky_relu, sigmoid
-from minigan.functional.activations import LeakyReLU, LeakyReLUGradient
+from minigan.functional.activations import LeakyReLU, LeakyReLUGradient, Sigmoid, Softplus
+from minigan.functional.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
 
 NUMPY = get_backend("numpy")
 CLOSE = {"float32": 2e-5, "float64": 1e-12}
@@ -125,7 +126,14 @@ def test_a_channels_last_image_stays_one_through_activations(gpu: Backend) -> No
 
 def test_a_formula_of_several_steps_is_one_kernel(gpu: Backend, device: Any) -> None:
     x = gpu.asarray(numbers(0, 6, 5, dtype="float32"))
-    for op, arguments in ((LeakyReLU(0.2), [x]), (LeakyReLUGradient(0.2), [x, x])):
+    for op, arguments in (
+        (LeakyReLU(0.2), [x]),
+        (LeakyReLUGradient(0.2), [x, x]),
+        (Sigmoid(), [x]),
+        (Softplus(1.0, 20.0), [x]),
+        (BinaryCrossEntropy(), [x * x / (1 + x * x), x]),
+        (BinaryCrossEntropyWithLogits(), [x, x]),
+    ):
         gpu.elementwise(op.forward, arguments)
         with device.recording() as calls:
             y = gpu.elementwise(op.forward, arguments)
