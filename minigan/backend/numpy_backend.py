@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigan.backend import numpy_convolution
+from minigan.backend import numpy_convolution, numpy_winograd
 from minigan.backend.interface import AdamStep, Array, Backend, Window
 from minigan.backend.memory import keep_freed_memory
 from minigan.backend.threads import Threads
@@ -43,7 +44,7 @@ class NumpyBackend(Backend):
     def synchronize(self) -> None:
         """Nothing to wait for: NumPy returns when it is done."""
 
-    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
+    def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
         return step
 
     def random_stream(self, seed: int, offset: int) -> RandomStream:
@@ -139,17 +140,20 @@ class NumpyBackend(Backend):
     # ---- convolution, channels last ----------------------------------------------------------
 
     def convolution(self, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
-        return numpy_convolution.convolution(self.threads, x, w, window)
+        by = _convolutions(window, w.shape, window.outputs(x.shape[1:3], w.shape[:2]))
+        return by.convolution(self.threads, x, w, window)
 
     def transposed_convolution(
         self, g: np.ndarray, w: np.ndarray, window: Window, size: tuple[int, int]
     ) -> np.ndarray:
-        return numpy_convolution.transposed_convolution(self.threads, g, w, window, size)
+        by = _convolutions(window, w.shape, g.shape[1:3])
+        return by.transposed_convolution(self.threads, g, w, window, size)
 
     def kernel_gradient(
         self, g: np.ndarray, x: np.ndarray, window: Window, kernel: tuple[int, int]
     ) -> np.ndarray:
-        return numpy_convolution.kernel_gradient(self.threads, g, x, window, kernel)
+        by = _convolutions(window, (*kernel, x.shape[3], g.shape[3]), g.shape[1:3])
+        return by.kernel_gradient(self.threads, g, x, window, kernel)
 
     # ---- optimizers ------------------------------------------------------------------------------
 
@@ -193,6 +197,12 @@ class NumpyBackend(Backend):
 
 
 # ---------------------------------------------------------------------------------------------
+
+
+def _convolutions(window: Window, kernel: tuple[int, ...], places: tuple[int, ...]) -> ModuleType:
+    """The file whose three convolutions are the faster ones for these shapes."""
+    fast = numpy_winograd.fits(window, kernel, places)
+    return numpy_winograd if fast else numpy_convolution
 
 
 def _memory_order(array: np.ndarray) -> np.ndarray:

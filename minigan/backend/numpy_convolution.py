@@ -11,12 +11,10 @@ used while they are in the cache, and overwritten by the next few; threads share
 each runs its products alone.
 
 Shapes: images (N, H, W, C), outputs (N, OH, OW, O), kernels (KH, KW, C, O), K = KH·KW·C.
-Next: ../functional/convolution.py, which makes an op of each.
+Next: numpy_winograd.py, which needs fewer products where the shapes allow it.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -37,8 +35,7 @@ def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) 
         np.matmul(columns, matrix, out=y[images].reshape(-1, out))
 
     with threads.single_threaded_products():
-        pieces = list(_few_images(threads, len(x), height * width * len(matrix)))
-        threads.run(compute, pieces)
+        threads.run(compute, _pieces(threads, len(x), height * width * len(matrix)))
     return y
 
 
@@ -57,8 +54,7 @@ def transposed_convolution(
         x[images] = _from_columns(columns, window, size)
 
     with threads.single_threaded_products():
-        work = places[0] * places[1] * matrix.shape[1]
-        threads.run(compute, list(_few_images(threads, len(g), work)))
+        threads.run(compute, _pieces(threads, len(g), places[0] * places[1] * matrix.shape[1]))
     return x
 
 
@@ -68,22 +64,14 @@ def kernel_gradient(
     """The adjoint of `convolution` in w: columnsᵀ · g, summed over the batch."""
     channels, (height, width, out) = x.shape[3], g.shape[1:]
     depth = kernel[0] * kernel[1] * channels  # K
-    pieces = list(_few_images(threads, len(x), height * width * depth)) or [slice(0)]
-    share = -(-len(pieces) // threads.count)
-    shares = [pieces[i : i + share] for i in range(0, len(pieces), share)]
 
-    def compute(pieces: list[slice]) -> np.ndarray:
-        total = np.zeros((depth, out), x.dtype)
-        for images in pieces:
-            columns = _columns(x[images], kernel, window, (height, width))
-            total += columns.T @ np.ascontiguousarray(g[images]).reshape(-1, out)
-        return total
+    def compute(images: slice) -> np.ndarray:
+        columns = _columns(x[images], kernel, window, (height, width))
+        return columns.T @ np.ascontiguousarray(g[images]).reshape(-1, out)  # (K, O)
 
     with threads.single_threaded_products():
-        first, *others = threads.run(compute, shares)
-    for other in others:
-        first += other
-    return first.reshape(*kernel, channels, out)
+        total = threads.total(compute, _pieces(threads, len(x), height * width * depth))
+    return total.reshape(*kernel, channels, out)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -139,10 +127,6 @@ def _from_columns(columns: np.ndarray, window: Window, size: tuple[int, int]) ->
     return padded[:, top : top + size[0], left : left + size[1]]
 
 
-def _few_images(threads: Threads, count: int, columns_per_image: int) -> Iterator[slice]:
+def _pieces(threads: Threads, count: int, columns_per_image: int) -> list[slice]:
     """Cut the batch so that a piece's columns fit, and so that every thread gets as many."""
-    most = max(1, COLUMNS // max(columns_per_image, 1))
-    pieces = -(-count // most)
-    pieces = min(count, -(-pieces // threads.count) * threads.count)
-    for i in range(pieces):
-        yield slice(i * count // pieces, (i + 1) * count // pieces)
+    return threads.pieces(count, max(1, COLUMNS // max(columns_per_image, 1)))

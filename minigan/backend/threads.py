@@ -62,8 +62,7 @@ class Threads:
             return [work(piece) for piece in pieces]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.count - 1, thread_name_prefix="minigan")
-        share = -(-len(pieces) // self.count)
-        runs = [pieces[i : i + share] for i in range(0, len(pieces), share)]
+        runs = self._runs(pieces)
 
         def work_through(run: Sequence[Any]) -> list[Any]:
             return [work(piece) for piece in run]
@@ -73,6 +72,35 @@ class Threads:
         for other in others:
             results.extend(other.result())
         return results
+
+    def pieces(self, count: int, most: int) -> list[slice]:
+        """Cut range(count) into slices of at most `most`, of which every thread gets as many.
+
+        Nothing makes one empty slice.
+        """
+        pieces = -(-count // most)
+        pieces = max(1, min(count, -(-pieces // self.count) * self.count))
+        return [slice(i * count // pieces, (i + 1) * count // pieces) for i in range(pieces)]
+
+    def total(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Any:
+        """Σ work(piece), in place in the arrays that it returns; at least one piece."""
+
+        def add_up(run: Sequence[Any]) -> Any:
+            first, *others = run
+            total = work(first)
+            for piece in others:
+                total += work(piece)
+            return total
+
+        first, *others = self.run(add_up, self._runs(pieces))
+        for other in others:
+            first += other
+        return first
+
+    def _runs(self, pieces: Sequence[Any]) -> list[Sequence[Any]]:
+        """Neighboring pieces for each thread."""
+        share = -(-len(pieces) // self.count)
+        return [pieces[i : i + share] for i in range(0, len(pieces), share)]
 
     @contextmanager
     def single_threaded_products(self) -> Iterator[None]:

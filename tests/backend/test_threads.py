@@ -37,6 +37,18 @@ def test_an_error_in_another_thread_arrives() -> None:
         Threads(2).run(work, range(4))
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_total_is_of_every_piece_once(count: int) -> None:
+    threads = Threads(count)
+    for pieces in range(1, 8):
+        total = threads.total(lambda piece: np.array([2**piece]), range(pieces))
+        assert total.tolist() == [2**pieces - 1]
+
+
+def test_pieces_of_nothing_are_one_empty_piece() -> None:
+    assert Threads(2).pieces(0, 10) == [slice(0, 0)]
+
+
 def test_no_more_threads_than_cores() -> None:
     assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
     assert Threads().count == usable_cores()

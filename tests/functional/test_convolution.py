@@ -336,7 +336,7 @@ def test_the_pieces_are_the_batch_each_image_once(
     count: int, threads: int, columns_per_image: int
 ) -> None:
     pool = Threads(threads)
-    pieces = list(numpy_convolution._few_images(pool, count, columns_per_image))
+    pieces = numpy_convolution._pieces(pool, count, columns_per_image)
     images = [i for piece in pieces for i in range(piece.start, piece.stop)]
     assert images == list(range(count))
     largest = max(piece.stop - piece.start for piece in pieces)
