@@ -101,9 +101,9 @@ class CupyBackend(Backend):
     def synchronize(self) -> None:
         cupy.cuda.get_current_stream().synchronize()
 
-    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
+    def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
         """The step, recorded into a CUDA graph for each shape of batch: see cupy_capture.py."""
-        return CompiledStep(self, step)
+        return CompiledStep(self, step, owner)
 
     def random_stream(self, seed: int, offset: int) -> RandomStream:
         return CupyStream(seed, offset)

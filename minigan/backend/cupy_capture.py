@@ -8,16 +8,17 @@ to once. What is replayed is the very same work on the very same memory. From th
 * It has a memory pool of its own, in which nothing is made after the recording. In a shared pool
   later arrays would lie where the step keeps its intermediates, and be overwritten.
 * Python does not run. What a step keeps on the GPU (weights, moments, the optimizer's count, the
-  random generator's position) moves on at each replay; what it keeps in Python does not. Plain
-  numbers that it reads, such as a learning rate, are frozen. If the step is a method of an object
-  that has `frozen_values()`, then a change of what that returns makes the step be recorded anew.
+  random generator's position) moves on at each replay; what it keeps in Python is frozen. So all
+  plain values that the step's owner holds, such as learning rates, and the addresses of its arrays
+  are looked at before each replay. When one has changed, the step is recorded anew.
 * Nothing may be read by the host within it.
 
-The first batch of a shape is played as usual: that is a true step, and it prepares whatever is
-prepared on first use (kernels, cuBLAS, memory). The second is recorded and then replayed, the
-third and all later ones are replayed. So there is no warm-up whose effect must be undone.
+A batch of a new shape is played as usual, since it may never come back. The second of that shape
+is played with the memory and on the stream of a recording to be, which prepares whatever is
+prepared on first use. The third is recorded and replayed, all later ones are replayed. All of them
+are true steps: there is no warm-up whose effect must be undone.
 
-What the step returns is copied out after each replay: a loss that was handed out stays what it was.
+What the step returns is copied after each replay: a loss that was handed out stays what it was.
 
 Next: ../training/loop.py, which plays such steps and does not know it.
 """
@@ -26,49 +27,63 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from minigan.backend.cupy_kernels import cupy
 from minigan.backend.cupy_memory import private_memory
 from minigan.backend.cupy_start import reason
+from minigan.backend.interface import Backend
 
 if TYPE_CHECKING:
     from minigan.backend.cupy_backend import CupyBackend
 
 KEPT = 8  # recordings of one step, for batches of as many shapes
+PLAIN = (int, float, str, type(None), np.generic, np.dtype, FunctionType)
 
 
 class CompiledStep:
-    """What `compiled(step)` returns; called like the step itself.
+    """What `compiled(step, owner)` returns; called like the step itself.
 
     Its arguments are tensors and plain values. It returns what the step returns: a tensor, or a
     dict, list or tuple of them. If recording fails, the reason is printed once, and the step runs
     operation by operation from then on.
     """
 
-    def __init__(self, backend: CupyBackend, step: Callable[..., Any]) -> None:
+    def __init__(self, backend: CupyBackend, step: Callable[..., Any], owner: Any = None) -> None:
         self.backend, self.step = backend, step
-        self.recordings: dict[Any, Recording] = {}
+        self.owner = getattr(step, "__self__", None) if owner is None else owner
+        self.frozen: Any = None
+        # By the shapes of their batches. None stands for a shape that was met once.
+        self.recordings: dict[Any, Recording | None] = {}
         self.failed = False
 
     def __call__(self, *arguments: Any) -> Any:
         if self.failed:
             return self.step(*arguments)
-        key = self._key(arguments)
-        recording = self.recordings.get(key)
+        frozen = [self.backend.tf32, *frozen_in(self.owner)]
+        if frozen != self.frozen:
+            self._forget(list(self.recordings))
+            self.frozen = frozen
+        shapes = tuple(_description(argument) for argument in arguments)
+        if shapes not in self.recordings:
+            self._forget(list(self.recordings)[: 1 - KEPT])  # make room: let the oldest go
+            self.recordings[shapes] = None
+            return self.step(*arguments)
+        recording = self.recordings[shapes]
         if recording is None:
-            if len(self.recordings) == KEPT:  # make room: let the oldest go
-                del self.recordings[next(iter(self.recordings))]
-            recording = self.recordings[key] = Recording(self.backend, self.step)
+            recording = self.recordings[shapes] = Recording(self.backend, self.step)
             return recording.play(arguments)
         if recording.graph is None:
             try:
-                recording.record(arguments)
+                recording.record()
             except Exception as error:  # whatever it is, the step itself will show it, or work
                 self.failed = True
-                self.recordings.clear()
+                self._forget(list(self.recordings))
                 print(
                     f"the training step cannot be recorded ({reason(error)}): "
                     "it runs operation by operation, and slower",
@@ -77,11 +92,39 @@ class CompiledStep:
                 return self.step(*arguments)
         return recording.replay(arguments)
 
-    def _key(self, arguments: tuple[Any, ...]) -> Any:
-        """All that a recording was made for: the shapes of the batch, and values in Python."""
-        owner: Any = getattr(self.step, "__self__", None)
-        frozen = owner.frozen_values() if hasattr(owner, "frozen_values") else ()
-        return self.backend.tf32, frozen, *[_description(argument) for argument in arguments]
+    def _forget(self, shapes: list[Any]) -> None:
+        """Let recordings go, with their memory; the GPU may be replaying one at this moment."""
+        if shapes:
+            self.backend.synchronize()
+        for each in shapes:
+            del self.recordings[each]
+
+
+def frozen_in(owner: Any) -> list[Any]:
+    """What a recording of a step takes for granted of the object that the step belongs to.
+
+    These are all plain values that can be reached through its attributes, and where its arrays
+    lie. Nobody has to list them, so no list can be incomplete.
+    """
+    found: list[Any] = []
+    seen: set[int] = set()  # objects may refer to each other in circles
+    left = [owner]
+    while left:
+        thing = left.pop()
+        if isinstance(thing, PLAIN):
+            found.append(thing)
+        elif isinstance(thing, cupy.ndarray):
+            found.append(thing.data.ptr)
+        elif _is_tensor(thing):
+            found += [thing.data.data.ptr, thing.requires_grad]
+        elif id(thing) not in seen and not isinstance(thing, Backend):
+            seen.add(id(thing))
+            if isinstance(thing, list | tuple):
+                left += thing
+            else:
+                inside = thing if isinstance(thing, Mapping) else getattr(thing, "__dict__", {})
+                left += inside.values()
+    return found
 
 
 class Recording:
@@ -97,15 +140,15 @@ class Recording:
         """The step itself, with the memory and on the stream of the recording to come."""
         with self._own():
             self.inputs = [_static(argument) for argument in arguments]
-            outputs = self.step(*self.inputs)
-        return _map(outputs, _copy)
+            results = Results(self.step(*self.inputs))
+        return results.copy()
 
-    def record(self, arguments: tuple[Any, ...]) -> None:
+    def record(self) -> None:
         """Note down the step. Nothing is computed."""
         with self._own(), _no_garbage_collection():
             self.stream.begin_capture()
             try:
-                self.outputs = self.step(*self.inputs)
+                self.results = Results(self.step(*self.inputs))
             except BaseException:
                 _give_up(self.stream)
                 raise
@@ -115,10 +158,10 @@ class Recording:
     def replay(self, arguments: tuple[Any, ...]) -> Any:
         """Do it, on the current stream: in order with all that came before and will follow."""
         for own, argument in zip(self.inputs, arguments, strict=True):
-            if hasattr(own, "requires_grad"):
+            if _is_tensor(own):
                 own.data[...] = argument.data
         self.graph.launch(cupy.cuda.get_current_stream())
-        return _map(self.outputs, _copy)
+        return self.results.copy()
 
     @contextmanager
     def _own(self) -> Iterator[None]:
@@ -132,9 +175,37 @@ class Recording:
             outer.wait_event(self.stream.record())
 
 
+class Results:
+    """What a step returned, its tensors brought together: however many losses, one copy."""
+
+    def __init__(self, outputs: Any) -> None:
+        self.outputs = outputs
+        lines: dict[Any, list[Any]] = {}  # by type; the losses of a GAN have one
+        _map(outputs, lambda t: lines.setdefault(t.dtype, []).append(t.data.reshape(-1)))
+        self.joined = {dtype: cupy.concatenate(found) for dtype, found in lines.items()}
+
+    def copy(self) -> Any:
+        """The same dict, list or tuple, of tensors that the next replay does not touch."""
+        copies = {dtype: line.copy() for dtype, line in self.joined.items()}
+        used = dict.fromkeys(copies, 0)
+
+        def next_part(tensor: Any) -> Any:
+            start = used[tensor.dtype]
+            end = used[tensor.dtype] = start + tensor.data.size
+            twin = tensor.detach()
+            twin.data = copies[tensor.dtype][start:end].reshape(tensor.shape)
+            return twin
+
+        return _map(self.outputs, next_part)
+
+
+def _is_tensor(thing: Any) -> bool:
+    return hasattr(thing, "requires_grad")
+
+
 def _description(argument: Any) -> Any:
     """The shape, type and memory order of a tensor; a plain value itself."""
-    if hasattr(argument, "requires_grad"):
+    if _is_tensor(argument):
         a = argument.data
         return a.shape, a.dtype, a.strides, argument.requires_grad
     return argument
@@ -142,14 +213,10 @@ def _description(argument: Any) -> Any:
 
 def _static(argument: Any) -> Any:
     """A tensor like this one with memory that stays."""
-    if not hasattr(argument, "requires_grad"):
+    if not _is_tensor(argument):
         return argument
     tensor = argument.detach().clone()
     return tensor.requires_grad_(argument.requires_grad)
-
-
-def _copy(tensor: Any) -> Any:
-    return tensor.detach().clone()
 
 
 def _map(value: Any, function: Callable[[Any], Any]) -> Any:
@@ -158,7 +225,7 @@ def _map(value: Any, function: Callable[[Any], Any]) -> Any:
         return {name: _map(item, function) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_map(item, function) for item in value)
-    return function(value) if hasattr(value, "requires_grad") else value
+    return function(value) if _is_tensor(value) else value
 
 
 @contextmanager

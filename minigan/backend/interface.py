@@ -67,8 +67,12 @@ class Backend(ABC):
         """Wait until everything asked for has been computed."""
 
     @abstractmethod
-    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        """The same step, faster if the backend can record and replay it."""
+    def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
+        """The same step, faster if the backend can record and replay it.
+
+        `owner` is the object whose state the step works on: by default, if `step` is a method,
+        the object that it belongs to.
+        """
 
     @abstractmethod
     def random_stream(self, seed: int, offset: int) -> RandomStream:

@@ -183,6 +183,11 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of this epoch that have not been dealt yet."""
+        for chosen in self.deal():
+            yield self.batch(chosen)
+
+    def deal(self) -> Iterator[Tensor]:
+        """The numbers (B,) of the images in each of those batches: `batch` makes one of them."""
         epoch = self.epoch
         order = self.backend.asarray(self.order(epoch))
         while self.epoch == epoch:
@@ -190,17 +195,17 @@ class DataLoader:
             # The bookmark moves before the batch is handed out, so that whoever saves it after
             # working on the batch saves a place behind that batch.
             self._move_to(epoch, self.position + self.batch_size)
-            yield self.batch(chosen)
+            yield Tensor(chosen)
 
     def batch(self, indices: Any) -> Batch:
         """The images with these numbers, scaled, and their labels; the bookmark does not move.
 
         Returns images (B, C, H, W) and labels (B,), or None in their place.
         """
-        indices = self.backend.asarray(indices)
-        pixels = self._images.take(indices, axis=0)  # (N, C, H, W) -> (B, C, H, W)
+        numbers = indices.data if isinstance(indices, Tensor) else self.backend.asarray(indices)
+        pixels = self._images.take(numbers, axis=0)  # (N, C, H, W) -> (B, C, H, W)
         images = Tensor(self.backend.elementwise(self._scaled, [pixels]))
-        return images, None if self._labels is None else Tensor(self._labels.take(indices))
+        return images, None if self._labels is None else Tensor(self._labels.take(numbers))
 
     def _scaled(self, pixels: Any) -> Any:
         """0 … 255 -> black … white. Both ends come out exactly, since 255 · (1/255) rounds to 1."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from minigan.data.loader import DataLoader
 from minigan.gans.base import GAN, Losses
+from minigan.tensor import Tensor
 
 
 class Report(NamedTuple):
@@ -30,13 +31,18 @@ def train(
     Both count from the very beginning; a resumed run passes the `iteration` that it starts at and
     a loader that stands where it stopped.
     """
-    play = gan.backend.compiled(gan.play_round)
+
+    def play_round(chosen: Tensor) -> Losses:
+        return gan.play_round(*loader.batch(chosen))
+
+    # The batch is gathered in there, so that a GPU can record that together with the round.
+    play = gan.backend.compiled(play_round, owner=gan)
     gan.train()
     while loader.epoch < epochs and (max_steps is None or iteration < max_steps):
         epoch = loader.epoch + 1
-        for images, labels in loader:
-            losses = play(images, labels)
+        for chosen in loader.deal():
+            losses = play(chosen)
             iteration += 1
-            yield Report(iteration, epoch, len(images), losses)
+            yield Report(iteration, epoch, len(chosen), losses)
             if iteration == max_steps:
                 return

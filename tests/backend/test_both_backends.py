@@ -77,14 +77,32 @@ def assert_close_states(one: Any, other: Any, within: float) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_system_plays_the_same_game(gpu: Any, name: str, capsys: Any) -> None:
-    """Three rounds: the first as it is, the second recorded, the third of a smaller batch."""
+    """Rounds as they are, recorded and replayed, with whole batches and smaller ones."""
     ours, theirs = build(name, gpu), build(name, "numpy")
     for key, array in theirs.state()[0].items():  # the initial weights
         np.testing.assert_array_equal(ours.state()[0][key], array, err_msg=key)
-    found, wanted = losses_of(ours, 12, 6), losses_of(theirs, 12, 6)
+    found, wanted = losses_of(ours, 12, 10), losses_of(theirs, 12, 10)
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
     assert_close_states(ours, theirs, 1e-7)
     assert "cannot be recorded" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_replay_is_the_round_bit_for_bit(gpu: Any, name: str, monkeypatch: Any) -> None:
+    """Losses, weights, moments, counts, running means, the average and the random position."""
+    recorded, eager = (build(name, gpu, "float32") for _ in range(2))
+    made = []
+    compiled = gpu.compiled
+    monkeypatch.setattr(gpu, "compiled", lambda *a, **b: made.append(compiled(*a, **b)) or made[-1])
+    recorded.keep_average(0.9)
+    found = losses_of(recorded, 12, 12)
+    (play,) = made
+    graphs = [recording.graph for recording in play.recordings.values()]
+    assert len(graphs) == 2 and None not in graphs
+    monkeypatch.setattr(gpu, "compiled", lambda step, owner=None: step)
+    eager.keep_average(0.9)
+    np.testing.assert_array_equal(found, losses_of(eager, 12, 12))
+    assert_close_states(recorded, eager, 0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
