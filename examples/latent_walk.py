@@ -29,7 +29,6 @@ from minigan.training.checkpoint import load_checkpoint
 from minigan.training.command import natural, positive, run_command
 
 CHOICES = 64  # numbered samples
-FRAMES = 24  # of a film, from one end to the other
 SPREAD = 0.25  # of the noise around a calculated vector, as in the paper
 VARIATIONS = 4  # with such noise
 
@@ -40,6 +39,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("checkpoint", type=Path, help="a checkpoint.safetensors, or its run folder")
     add("--walks", type=positive, default=8, help="pairs of ends (default: %(default)s)")
     add("--steps", type=positive, default=10, help="images of a walk (default: %(default)s)")
+    add("--frames", type=positive, default=24, help="of a film, one way (default: %(default)s)")
     group = {"type": natural, "nargs": "+", "action": "append", "default": [], "metavar": "N"}
     add("--plus", **group, help="numbers of samples whose average is added; may be repeated")
     add("--minus", **group, help="numbers of samples whose average is subtracted; likewise")
@@ -96,8 +96,8 @@ def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> 
         page = [plots.latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
         images = painter(np.concatenate(page))
         plots.save_grid(options.out / f"walk_{name}.png", images, options.steps, **look)
-        film = [plots.latent_walk(*pair, FRAMES, spherical=spherical) for pair in pairs]
-        frames = [painter(step) for step in np.stack(film, axis=1)]  # (FRAMES, walks, *latent)
+        film = [plots.latent_walk(*pair, options.frames, spherical=spherical) for pair in pairs]
+        frames = [painter(step) for step in np.stack(film, axis=1)]  # (frames, walks, *latent)
         there = [plots.image_grid(frame, scale=None, **look) for frame in frames]
         plots.save_animation(options.out / f"walk_{name}.gif", [*there, *there[-2:0:-1]])
 
