@@ -276,11 +276,12 @@ class CupyBackend(Backend):
         lr, beta1, beta2, eps, decay = (np.float64(number) for number in options)
         launch("kernels.cu", "adam_count", (1,), (1,), (count, shared, lr, beta1, beta2, eps))
         number = parameters.dtype.type
+        shares = [number(share) for share in (1 - beta1, beta2, 1 - beta2, decay)]
         start = 0
         for first in range(0, len(gradients), GRADIENTS):
             parts = gradients[first : first + GRADIENTS]
             table, end = _table(parts, start)
-            numbers = (number(beta1), number(beta2), number(decay), np.int64(start), np.int64(end))
+            numbers = (*shares, np.int64(start), np.int64(end))
             arguments = (parameters, mean, square, shared, *numbers, table)
             blocks = max(1, min(-(-(end - start) // THREADS), 4 * BLOCKS))
             launch("kernels.cu", f"adam_{number.__name__}", (blocks,), (THREADS,), arguments)

@@ -387,6 +387,15 @@ def test_adam_takes_numpys_steps(
     assert int(there[3][0]) == 3
 
 
+def test_adams_moments_lose_no_digits_in_float32(gpu: Any) -> None:
+    """1 - 0.999 in float32 is wrong in the fifth digit, and so would be the second moment."""
+    g, options = numbers(0, 9, dtype="float32"), AdamStep(0.01, 0.9, 0.999, 1e-8, 0.0)
+    p, mean, square = (gpu.xp.zeros(9, np.float32) for _ in range(3))
+    gpu.adam(p, [gpu.asarray(g)], mean, square, gpu.xp.zeros(1, np.int64), options)
+    np.testing.assert_allclose(gpu.to_numpy(mean), 0.1 * g.astype("f8"), rtol=3e-7)
+    np.testing.assert_allclose(gpu.to_numpy(square), 0.001 * g.astype("f8") ** 2, rtol=3e-7)
+
+
 # ---- random numbers ------------------------------------------------------------------------------
 
 
