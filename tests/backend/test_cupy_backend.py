@@ -28,26 +28,6 @@ DTYPES = st.sampled_from(["float32", "float64"])
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-@pytest.fixture(scope="module")
-def gpu(request: pytest.FixtureRequest) -> Any:
-    if request.config.getoption("--backend") == "numpy":
-        pytest.skip("about CuPy: run with --backend cupy-on-cpu, or on a GPU with --backend cupy")
-    backend: Any = get_backend("cupy")
-    before, backend.tf32 = backend.tf32, "none"  # a comparison in full precision
-    yield backend
-    backend.tf32 = before
-
-
-@pytest.fixture
-def device(request: pytest.FixtureRequest) -> Any:
-    """The pretended GPU, which knows what it was asked for."""
-    if request.config.getoption("--backend") != "cupy-on-cpu":
-        pytest.skip("only the pretended GPU counts launches: run with --backend cupy-on-cpu")
-    from cupy_on_cpu.device import device
-
-    return device
-
-
 def numbers(seed: int, *shape: int, dtype: str = "float64") -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
