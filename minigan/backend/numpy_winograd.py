@@ -58,7 +58,7 @@ def fits(window: Window, kernel: tuple[int, ...], places: tuple[int, ...]) -> bo
 def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
     height, width = window.outputs(x.shape[1:3], w.shape[:2])
     blocks, out = (height // 2, width // 2), w.shape[3]
-    w_sums = _kernel_sums(w, window)  # (9, K, O)
+    w_sums = _kernel_sums(threads, w, window)  # (9, K, O)
     y = np.empty((len(x), height, width, out), x.dtype)
 
     def compute(images: slice) -> None:
@@ -75,7 +75,7 @@ def transposed_convolution(
     threads: Threads, g: np.ndarray, w: np.ndarray, window: Window, size: tuple[int, int]
 ) -> np.ndarray:
     blocks = g.shape[1] // 2, g.shape[2] // 2
-    w_sums = _kernel_sums(w, window).transpose(0, 2, 1)  # (9, O, K)
+    w_sums = _kernel_sums(threads, w, window).transpose(0, 2, 1)  # (9, O, K)
     x = np.empty((len(g), *size, w.shape[2]), g.dtype)
 
     def compute(images: slice) -> None:
@@ -110,11 +110,17 @@ def _pieces(threads: Threads, count: int, blocks: tuple[int, int]) -> list[slice
 # ---- the transforms in both directions -------------------------------------------------------
 
 
-def _kernel_sums(w: np.ndarray, window: Window) -> np.ndarray:
+def _kernel_sums(threads: Threads, w: np.ndarray, window: Window) -> np.ndarray:
     """(KH, KW, C, O) -> (9, K, O)"""
     (down, right), (channels, out) = window.stride, w.shape[2:]
     folded = w.reshape(2, down, 2, right, channels, out)
-    return _sums(_sums(folded, 0), 3).reshape(9, -1, out)
+    result = np.empty((3, 3, 1, down, 1, right, channels, out), w.dtype)
+
+    def compute(some: slice) -> None:
+        _sums(_sums(folded[..., some, :], 0), 3, result[..., some, :])
+
+    threads.run(compute, threads.pieces(channels, channels))
+    return result.reshape(9, -1, out)
 
 
 def _output_sums(g: np.ndarray) -> np.ndarray:
@@ -165,16 +171,17 @@ def _folded(padded: np.ndarray, window: Window, blocks: tuple[int, int]) -> np.n
 # ---- the transforms in one direction, along an axis, and their adjoints ----------------------
 
 
-def _sums(pairs: np.ndarray, axis: int) -> np.ndarray:
+def _sums(pairs: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
     """(…, 2T, …) -> (3, …, T, …): a, a + b and b of each pair."""
-    result = np.empty((3, *_resized(pairs, axis, pairs.shape[axis] // 2)), pairs.dtype)
-    first, both, second = np.moveaxis(result, axis + 1, 1)  # (T, …) each
+    if out is None:
+        out = np.empty((3, *_resized(pairs, axis, pairs.shape[axis] // 2)), pairs.dtype)
+    first, both, second = np.moveaxis(out, axis + 1, 1)  # (T, …) each
     line = np.moveaxis(pairs, axis, 0)
     a, b = line[0::2], line[1::2]
     first[...] = a
     np.add(a, b, out=both)
     second[...] = b
-    return result
+    return out
 
 
 def _add_sums(sums: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
