@@ -1,5 +1,24 @@
 """The one error that a person sees as a sentence: examples print it on one line and exit with 2."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(ValueError):
     """What was asked for cannot be done; the message says why, and what to do instead."""
+
+
+@contextmanager
+def as_user_error(what: str) -> Iterator[None]:
+    """Inside, any error at all becomes a UserError that begins with `what`.
+
+    For the moments when numbers out of a stranger's file are put to use: a key that is missing, a
+    word where a number belongs or a negative width fail in as many ways as there are lines.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError(f"{what} ({reason}).") from error

@@ -124,10 +124,10 @@ class _Source(NamedTuple):
     files: list[_File]
     archive: zipfile.ZipFile | None
 
-    def open(self, file: _File) -> str | BinaryIO:
-        """What Pillow can open: a path or a stream."""
+    def open(self, file: _File) -> BinaryIO:
+        """The bytes of a file, for Pillow."""
         if self.archive is None or isinstance(file.place, str):
-            return str(file.place)
+            return _Clipped(str(file.place))
         return _unpacked(self.archive, file.place)
 
     def fingerprint(self) -> str:
@@ -135,6 +135,22 @@ class _Source(NamedTuple):
         for file in self.files:
             digest.update(ascii((file.name, file.size, file.stamp)).encode())
         return digest.hexdigest()
+
+
+class _Clipped(io.BufferedReader):
+    """A file that is never asked for more than it holds.
+
+    A picture of 78 bytes may say that its next chunk has 2 GiB. Python would reserve them first,
+    and then find that they are not there.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(io.FileIO(path))
+        self.size = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(self.size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 @contextmanager
@@ -311,7 +327,10 @@ class _Decoder:
     def _decode(self, file: _File) -> tuple[NDArray[np.uint8], bool] | str:
         """The image of a file, and whether it was smaller; or why there is none."""
         try:
-            with Image.open(self.source.open(file), formats=_readable()[0]) as picture:
+            with (
+                self.source.open(file) as stream,
+                Image.open(stream, formats=_readable()[0]) as picture,
+            ):
                 was_smaller = min(picture.size) < self.image_size
                 return self._square(picture), was_smaller
         except Exception as error:  # a decoder may raise anything at all over a damaged file

@@ -5,12 +5,13 @@ Each file holds its networks, its hyperparameters and its training step. Next: b
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import fields
 from typing import Any
 
 from minigan.backend import Backend
-from minigan.errors import UserError
+from minigan.errors import UserError, as_user_error
 from minigan.gans import conditional_gan, dcgan, gan, lsgan, original_gan, wgan_gp
 from minigan.gans.base import GAN
 from minigan.gans.conditional_gan import ConditionalGAN
@@ -19,6 +20,7 @@ from minigan.gans.gan import MLPGAN, Recipe
 from minigan.gans.lsgan import LSGAN
 from minigan.gans.original_gan import OriginalGAN
 from minigan.gans.wgan_gp import WGANGP
+from minigan.nn.layers import at_most
 
 __all__ = [
     "DCGAN",
@@ -51,16 +53,25 @@ def rebuild(
     backend: str | Backend = "numpy",
     where: str | os.PathLike[str] = "the checkpoint",
 ) -> GAN:
-    """The system that a checkpoint holds, ready to sample from or to train on."""
+    """The system that a checkpoint holds, ready to sample from or to train on.
+
+    Raises UserError for what cannot be one. The checkpoint may come from anywhere: networks are
+    made only as large as the arrays that are there to fill them.
+    """
     system = plain.get("system")
-    if system not in SYSTEMS:
+    if not isinstance(system, str) or system not in SYSTEMS:
         raise UserError(f"{where} holds no system of minigan (it says {system!r})")
     make, settings_class = SYSTEMS[system]
-    settings = plain["settings"]
+    settings = plain.get("settings")
     known = {field.name for field in fields(settings_class)}
-    if not isinstance(settings, dict) or set(settings) != known:
+    if not isinstance(settings, dict):
+        raise UserError(f"{where} holds no settings of a {system}")
+    if set(settings) != known:
         raise UserError(f"{where} has settings of another version: {sorted(set(settings) ^ known)}")
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    system_as_saved = make(settings_class(**values), backend=backend)  # type: ignore[call-arg]
-    system_as_saved.load_state(arrays, plain)
+    numbers = sum(math.prod(array.shape) for array in arrays.values())
+    with as_user_error(f"{where} describes no {system} that can be made"), at_most(numbers):
+        system_as_saved = make(settings_class(**values), backend=backend)  # type: ignore[call-arg]
+    with as_user_error(f"{where} holds no whole {system}"):
+        system_as_saved.load_state(arrays, plain)
     return system_as_saved

@@ -7,20 +7,52 @@ Next: init.py, then summary.py.
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from minigan import functional as F  # noqa: N812
 from minigan.backend.random import Generator
+from minigan.errors import UserError
 from minigan.functional.convolution import Pair, pair
 from minigan.nn import init
 from minigan.nn.module import Buffer, Module, Parameter
 from minigan.tensor import Tensor
 
 
+class _Allowance(threading.local):
+    numbers: float = math.inf
+
+
+_allowance = _Allowance()
+
+
+@contextmanager
+def at_most(numbers: int) -> Iterator[None]:
+    """Inside, layers may have so many parameters in all; more are a UserError.
+
+    For networks that a file describes: its word may ask for more memory than there is.
+    """
+    before, _allowance.numbers = _allowance.numbers, numbers
+    try:
+        yield
+    finally:
+        _allowance.numbers = before
+
+
+def _memory(*shape: int) -> np.ndarray:
+    """Room for the numbers of a parameter, not written to yet."""
+    _allowance.numbers -= math.prod(shape)
+    if _allowance.numbers < 0:
+        raise UserError(f"a parameter of shape {shape} is more than these networks may have")
+    return np.empty(shape, np.float32)
+
+
 def _empty(*shape: int) -> Parameter:
-    return Parameter(np.empty(shape, np.float32))
+    return Parameter(_memory(*shape))
 
 
 class Identity(Module):
@@ -87,7 +119,7 @@ class _Convolution(Module):
         )
         self.padding = padding if isinstance(padding, str) else pair(padding)
         # The memory order is (KH, KW, in, out), as the kernels of the backends want it.
-        memory = np.empty((*self.kernel_size, *reversed(weight_shape)), np.float32)
+        memory = _memory(*self.kernel_size, *reversed(weight_shape))
         self.weight = Parameter(memory.transpose(3, 2, 0, 1))
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         self.bias = None

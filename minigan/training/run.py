@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import operator
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from PIL import Image
 from minigan import plots
 from minigan.backend import set_num_threads
 from minigan.data.loader import DataLoader
-from minigan.errors import UserError
+from minigan.errors import UserError, as_user_error
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
 from minigan.tensor import Tensor, detect_anomaly
@@ -174,9 +175,10 @@ class Session:
         checkpoint = self.folder.load_checkpoint()
         if checkpoint is not None:
             self.note = checkpoint.note
-            self.gan.load_state(checkpoint.tensors, checkpoint.metadata)
-            self.loader.load_state_dict(checkpoint.metadata["loader"])
-            self.iteration = self.saved = checkpoint.metadata["iteration"]
+            with as_user_error(f"{self.folder.checkpoint_path} is of another run"):
+                self.gan.load_state(checkpoint.tensors, checkpoint.metadata)
+                self.loader.load_state_dict(checkpoint.metadata["loader"])
+                self.iteration = self.saved = operator.index(checkpoint.metadata["iteration"])
         self.folder.cut_back_to(self.iteration if checkpoint else None)
 
     def _take(self, report: Report, bar: ProgressBar) -> None:

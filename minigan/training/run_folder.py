@@ -213,6 +213,8 @@ class RunFolder:
             _append(self._metrics, line.encode())
 
     def _cut_metrics(self, last: int) -> None:
+        if not self.metrics_path.is_file():
+            raise UserError(f"{self.metrics_path} is not a plain file; move it away.")
         with open(self.metrics_path, encoding="utf-8", errors="replace", newline="") as file:
             header, *rows = file.read().split("\n")[:-1] or [""]  # after the last \n: half a line
         kept = [row for row in rows if 0 <= _iteration_of(row) <= last]
@@ -220,7 +222,13 @@ class RunFolder:
             if not kept:
                 self.metrics_path.unlink()
                 return
-            self._columns = next(csv.reader([header]))
+            try:
+                self._columns = next(csv.reader([header]))
+            except csv.Error as error:
+                path = self.metrics_path
+                raise UserError(
+                    f"{path} is no table of metrics ({error}); move it away."
+                ) from error
             with atomic_write(self.metrics_path) as temporary:
                 temporary.write_bytes("".join(f"{line}\n" for line in [header, *kept]).encode())
 
@@ -279,7 +287,7 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The settings in a run folder's config.json."""
     path = Path(folder) / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(_text_of(path))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as settings of a run: {error}.") from error
     if not isinstance(config, dict) or config.pop(MARK, None) != FORMAT:
@@ -291,7 +299,7 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The columns of a metrics.csv, each float64 (rows,); half a last line is left out."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text_of(path)
         header, *rows = csv.reader(text.split("\n")[:-1] or [""], strict=True)
         for number, row in enumerate(rows, start=2):
             if len(row) != len(header):
@@ -300,6 +308,13 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as a table of metrics: {error}.") from error
     return {name: table[:, column] for column, name in enumerate(header)}
+
+
+def _text_of(path: Path) -> str:
+    """What a file holds. A pipe would block, and a device never end: neither is read."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a plain file")
+    return path.read_text(encoding="utf-8")
 
 
 def _refuse_if_different(
@@ -376,7 +391,7 @@ def _write_lock(folder: Path) -> None:
 
 def _read_lock(folder: Path) -> dict[str, Any] | None:
     try:
-        lock = json.loads(_lock_path(folder).read_text())
+        lock = json.loads(_text_of(_lock_path(folder)))
     except (OSError, ValueError, RecursionError):
         return None
     pid = lock.get("pid") if isinstance(lock, dict) else None
