@@ -11,35 +11,37 @@ import numpy as np  # isort: skip
 from minigan import functional, nn, optim
 from minigan.backend import get_backend, set_num_threads
 from minigan.backend.random import Generator, manual_seed
+from minigan.creation import (
+    arange,
+    from_dlpack,
+    from_numpy,
+    full,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    zeros,
+    zeros_like,
+)
 from minigan.errors import UserError
 from minigan.tensor import (
     Tensor,
-    arange,
     as_tensor,
     cat,
     clamp,
     detect_anomaly,
     enable_grad,
     exp,
-    from_dlpack,
-    from_numpy,
-    full,
     grad,
     is_grad_enabled,
     log,
     maximum,
     minimum,
     no_grad,
-    ones,
-    ones_like,
-    rand,
-    randn,
     set_grad_enabled,
     sqrt,
     stack,
     where,
-    zeros,
-    zeros_like,
 )
 from minigan.tensor import abs_ as abs
 

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigan.backend import Backend, get_backend
+from minigan.creation import zeros_like
 from minigan.nn import Module
-from minigan.tensor import Tensor, grad, zeros_like
+from minigan.tensor import Tensor, grad
 
 # A function that has been given its inputs. They are leaves that it looks at whenever it is called,
 # so whoever changes a leaf changes the result. The argument is `create_graph`.
@@ -89,6 +90,9 @@ def assert_matches_torch(
     """
     closed, leaves = _closed(ours, inputs, backend)
     their_closed, their_leaves = _closed_torch(theirs, inputs, ours)
+    assert list(leaves) == list(their_leaves), (
+        f"what requires grad is {list(leaves)} here and {list(their_leaves)} in torch"
+    )
     random = np.random.default_rng(seed)
     names = [f"output {i}" for i in range(len(closed(False)))]
     for level in range(order + 1):

@@ -19,6 +19,7 @@ ORDER = [
     "errors",
     "backend",
     "tensor",
+    "creation",
     "functional",
     "nn",
     "optim",

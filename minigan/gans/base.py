@@ -19,10 +19,11 @@ import numpy as np
 from minigan.backend import Backend, get_backend
 from minigan.backend.random import Generator as RandomGenerator
 from minigan.backend.random import manual_seed
+from minigan.creation import ones, zeros
 from minigan.errors import UserError
 from minigan.nn import Dropout, Module
 from minigan.optim import Optimizer
-from minigan.tensor import Array, Tensor, no_grad, ones, zeros
+from minigan.tensor import Array, Tensor, no_grad
 
 Losses = dict[str, Tensor]
 

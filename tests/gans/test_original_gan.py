@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
+from minigan.creation import ones
 from minigan.errors import UserError
 from minigan.gans.original_gan import PAPER, OriginalGAN, Recipe
-from minigan.tensor import Tensor, ones
+from minigan.tensor import Tensor
 
 SMALL = replace(
     PAPER,

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 import minigan.nn
+from minigan.creation import ones
 from minigan.errors import UserError
 from minigan.gans.wgan_gp import EPS, RECIPES, WGANGP, Recipe, gradient_norms
-from minigan.tensor import Tensor, grad, ones
+from minigan.tensor import Tensor, grad
 
 SMALL = {
     "mlp": replace(
