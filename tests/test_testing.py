@@ -180,6 +180,13 @@ def test_torch_sees_a_wrong_result():
         assert_matches_torch(lambda x: x.T, lambda x: x, [X])
 
 
+def test_torch_must_have_the_same_parameters():
+    ours, theirs = mg.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    ours.bias.requires_grad_(False)
+    with pytest.raises(AssertionError, match=r"\['input 0', 'weight'\] here and .*'bias'\]"):
+        assert_matches_torch(ours, theirs, [X])
+
+
 def test_a_float64_on_the_way_is_seen():
     class Widening(Elementwise):
         """y = 2a, with a gradient that is float64 for a while"""
