@@ -165,7 +165,13 @@ class RunFolder:
         """
         if not self.has_checkpoint():
             return None
-        return load_checkpoint(self.checkpoint_path, fall_back=True)
+        path = self.checkpoint_path
+        checkpoint = load_checkpoint(path, fall_back=True)
+        if checkpoint.note and path.exists():
+            # Out of the way: the next save would put it in the place of the good one before it.
+            with writing(path):
+                os.replace(path, _damaged(path))
+        return checkpoint
 
     def save_checkpoint(self, tensors: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> None:
         """Save where the run stands, after the metrics of this iteration have been appended."""
@@ -237,7 +243,8 @@ class RunFolder:
     def _made_here(self) -> list[Path]:
         """The files of a run that are in the folder, all but config.json."""
         checkpoint = self.checkpoint_path
-        names = [METRICS, *PICTURES, checkpoint.name, previous_of(checkpoint).name]
+        damaged, previous = _damaged(checkpoint).name, previous_of(checkpoint).name
+        names = [METRICS, *PICTURES, checkpoint.name, previous, damaged]
         paths = [self.path / name for name in names if (self.path / name).exists()]
         for pattern in self._also_made:
             paths += sorted(self.path.glob(pattern))
@@ -308,6 +315,11 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as a table of metrics: {error}.") from error
     return {name: table[:, column] for column, name in enumerate(header)}
+
+
+def _damaged(path: Path) -> Path:
+    """Where a checkpoint that cannot be read is kept, for whoever wants to know why."""
+    return path.parent / f"{path.name}.damaged"
 
 
 def _text_of(path: Path) -> str:
