@@ -4,8 +4,9 @@
     pytest --backend cupy            arrays are CuPy's, on a GPU
     pytest --backend cupy-on-cpu     arrays are CuPy's, on the pretended GPU of cupy_on_cpu/
 
-A test that makes tensors takes the `backend` fixture and puts them there. A test marked `gpu` runs
-with `--backend cupy` alone.
+A test that makes tensors takes the `backend` fixture and puts them there. With a backend other than
+NumPy only those tests run, and the ones about CuPy itself: all others would do the same again. A
+test marked `gpu` runs with `--backend cupy` alone.
 """
 
 import importlib
@@ -44,12 +45,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--backend") == "cupy":
-        return
-    skip = pytest.mark.skip(reason="needs a GPU: run with --backend cupy")
-    for item in items:
-        if "gpu" in item.keywords:
-            item.add_marker(skip)
+    backend = config.getoption("--backend")
+    if backend != "cupy":
+        skip = pytest.mark.skip(reason="needs a GPU: run with --backend cupy")
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(skip)
+    if backend != "numpy":
+        others = [item for item in items if not _is_about_the_backend(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def _is_about_the_backend(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return item.path.parent.name == "cupy_on_cpu" or not {"backend", "gpu"}.isdisjoint(fixtures)
 
 
 @pytest.fixture

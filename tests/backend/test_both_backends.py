@@ -5,6 +5,7 @@ cupy, and compare with NumPy.
 """
 
 import json
+import shutil
 from collections import Counter
 from typing import Any
 
@@ -16,7 +17,9 @@ from minigan.data.loader import DataLoader, ImageDataset
 from minigan.gans import SYSTEMS, conditional_gan, dcgan, gan, lsgan, original_gan, wgan_gp
 from minigan.gans.gan import MLPGAN
 from minigan.training.checkpoint import load_checkpoint, save_checkpoint
+from minigan.training.command import training_parser
 from minigan.training.loop import train
+from minigan.training.run import run
 
 SHAPE = (1, 8, 8)
 WIDTHS = {"generator_widths": (6, 8), "discriminator_widths": (8, 6)}
@@ -191,7 +194,7 @@ def test_the_same_seed_gives_the_same_noise_and_the_same_batches(gpu: Any) -> No
             np.testing.assert_array_equal(k.numpy(), other_k.numpy())
 
 
-@pytest.mark.parametrize("name", ["gan", "dcgan"])
+@pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("from_gpu", [True, False])
 def test_a_checkpoint_goes_on_on_the_other_backend(
     gpu: Any, tmp_path: Any, name: str, from_gpu: bool
@@ -205,6 +208,29 @@ def test_a_checkpoint_goes_on_on_the_other_backend(
     losses_of(whole, 12, 4)
     np.testing.assert_allclose(losses_of(resumed, 12, 4), losses_of(whole, 12, 4), rtol=1e-9)
     assert_close_states(resumed, whole, 1e-7)
+
+
+def test_a_run_resumes_bit_for_bit_and_on_the_other_backend(gpu: Any, tmp_path: Any) -> None:
+    """Five rounds and three more are eight, though other ones of them are replays."""
+
+    def play(folder: str, steps: int, *flags: str) -> dict[str, np.ndarray]:
+        arguments = [*flags, "--max-steps", str(steps), "--out", str(tmp_path / folder)]
+        parser = training_parser("", out="", data="")
+        options = parser.parse_args([*arguments, "--epochs", "9", "--log-every", "1"])
+        system = build("gan", options.backend, "float32")
+        loader = DataLoader(dataset(30), 12, shuffle=True, seed=3, backend=system.backend)
+        assert run(system, loader, options) == 0
+        return load_checkpoint(tmp_path / folder / "checkpoint.safetensors").tensors
+
+    whole = play("whole", 8, "--backend", "cupy")
+    play("parts", 5, "--backend", "cupy")
+    shutil.copytree(tmp_path / "parts", tmp_path / "mixed")
+    for name, array in play("parts", 8, "--backend", "cupy", "--resume").items():
+        np.testing.assert_array_equal(array, whole[name], err_msg=name)
+    metrics = [(tmp_path / folder / "metrics.csv").read_text() for folder in ("parts", "whole")]
+    assert metrics[0] == metrics[1]
+    for name, array in play("mixed", 8, "--resume").items():
+        np.testing.assert_allclose(array, whole[name], rtol=0, atol=1e-4, err_msg=name)
 
 
 def test_an_average_follows_in_recorded_rounds(gpu: Any) -> None:

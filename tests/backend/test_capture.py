@@ -309,10 +309,8 @@ FILES = {"kernels.cu": (), "sums.cu": (), "philox.cu": ("--fmad=false",)}
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 @pytest.mark.parametrize("file", FILES)
 def test_nvidias_compiler_takes_our_kernels(
-    request: pytest.FixtureRequest, file: str, architecture: str
+    gpu: Any, device: Any, file: str, architecture: str
 ) -> None:
-    if request.config.getoption("--backend") != "cupy-on-cpu":
-        pytest.skip("it compiles without a GPU, through cupy_on_cpu: --backend cupy-on-cpu")
     if importlib.util.find_spec("nvidia") is None or not list(
         Path(importlib.util.find_spec("nvidia").submodule_search_locations[0]).rglob("libnvrtc.so*")
     ):
