@@ -21,7 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from contenders import ENTRIES, UnsupportedError
-from contenders.alternate import ENVIRONMENT, DiedError, NotInstalledError, Rival, Watch, take_turns
+from contenders.alternate import (
+    ENVIRONMENT,
+    THREAD_VARIABLES,
+    DiedError,
+    NotInstalledError,
+    Rival,
+    Times,
+    Watch,
+    take_turns,
+)
 from contenders.cases import Operation, Step, as_plain, growth, operations, steps
 from contenders.data import write_arrays
 from contenders.report import Results, markdown, summary
@@ -97,11 +106,11 @@ class Benchmark:
         say(f"{name}: skipped, {why}")
 
     @contextmanager
-    def rivals(self) -> Iterator[list[Rival]]:
-        """A fresh process for each contender that is installed."""
+    def rivals(self, names: Sequence[str]) -> Iterator[list[Rival]]:
+        """A fresh process for each of these contenders that is installed."""
         started: list[Rival] = []
         try:
-            for name in self.options.contenders:
+            for name in names:
                 if name in self.results["skipped"]:
                     continue
                 python = self.options.python.get(name, sys.executable)
@@ -113,51 +122,67 @@ class Benchmark:
                     self.skip(name, f"{library} is not installed")
                 except DiedError as failure:
                     self.skip(name, f"it does not start ({failure})")
-            yield started
+            yield [rival for rival in started if rival.name not in self.results["skipped"]]
         finally:
             for rival in started:
                 rival.close()
 
-    def turns(self, rivals: Sequence[Rival], part: str, seconds: float) -> dict[str, Any]:
-        """The times of a part, summed up for each rival; the first one is what others relate to."""
-        rounds = self.options.rounds
-        times = take_turns(rivals, part, rounds=rounds, seconds=seconds, watch=self.watch)
-        first = next(iter(times.values()), None)
-        return {name: summary(own, None if own is first else first) for name, own in times.items()}
+    def turns(self, rivals: Sequence[Rival], part: str, seconds: float) -> Times:
+        return take_turns(
+            rivals, part, rounds=self.options.rounds, seconds=seconds, watch=self.watch
+        )
 
     def step(self, case: Step) -> dict[str, Any]:
-        """A training step of everybody who can play it: time, memory, and do the losses agree?"""
-        seconds = self.options.seconds
-        unsupported: dict[str, str] = {}
-        start, losses, ready = {}, {}, []
-        with tempfile.TemporaryDirectory() as folder, self.rivals() as rivals:
+        """A training step of everybody who can play it: time, memory, and do the losses agree?
+
+        The first contender meets the others one by one, so that two networks at most are in
+        memory; its own row is about all of its turns.
+        """
+        first, *others = self.options.contenders
+        found: dict[str, Any] = {"name": case.name, "images": case.images, "unsupported": {}}
+        rows: dict[str, Any] = {}
+        turns: Times = {}
+        with tempfile.TemporaryDirectory() as folder:
             arrays = Path(folder, "arrays.npz")
             write_arrays(case, arrays)
+            for pair in [[first, other] for other in others] or [[first]]:
+                times, facts = self.meet(case, arrays, pair, found["unsupported"])
+                for name in times:
+                    turns.setdefault(name, []).extend(times[name])
+                    rows[name] = facts[name]
+                    if name != first:
+                        rows[name] |= summary(times[name], times.get(first))
+        if first in rows:
+            rows[first] |= summary(turns[first], None)
+            for name, row in rows.items():
+                row["difference"] = difference(row["losses"], rows[first]["losses"])
+                if not row["difference"] < SAME:
+                    self.warn(f"{case.name}: the losses of {name} are not those of {first}")
+        return found | {"rows": rows}
+
+    def meet(
+        self, case: Step, arrays: Path, names: Sequence[str], unsupported: dict[str, str]
+    ) -> tuple[Times, dict[str, Any]]:
+        """Let these contenders play the case in turns: their times; their losses and memory."""
+        seconds = self.options.seconds
+        facts: dict[str, Any] = {}
+        ready = []
+        with self.rivals(names) as rivals:
             for rival in rivals:
                 try:
-                    start[rival.name] = rival.ask("memory")["now"]
+                    start = rival.ask("memory")["now"]
                     rival.ask("build", case=as_plain(case), arrays=str(arrays))
-                    losses[rival.name] = rival.ask("check")["losses"]
+                    losses = rival.ask("check")["losses"]
                     rival.ask("warm_up", part="step", seconds=seconds)
                     rival.ask("forget_peak")
+                    facts[rival.name] = {"at start": start, "losses": losses}
                     ready.append(rival)
                 except (UnsupportedError, DiedError) as reason:
                     unsupported[rival.name] = str(reason)
-            rows = self.turns(ready, "step", seconds)
+            times = self.turns(ready, "step", seconds)
             for rival in ready:
-                own = {"at start": start[rival.name], "losses": losses[rival.name]}
-                rows[rival.name] |= own | {"peak": rival.ask("memory")["peak"]}
-        differences = [difference(row["losses"], losses[ready[0].name]) for row in rows.values()]
-        for name, far in zip(rows, differences, strict=True):
-            if not far < SAME:
-                self.warn(f"{case.name}: the losses of {name} are not those of {ready[0].name}")
-        return {
-            "name": case.name,
-            "images": case.images,
-            "rows": rows,
-            "difference": max(differences, default=0.0),
-            "unsupported": unsupported,
-        }
+                facts[rival.name]["peak"] = rival.ask("memory")["peak"]
+        return times, facts
 
     def operation(self, rivals: Sequence[Rival], case: Operation) -> dict[str, Any]:
         """Each part of a single operation, of everybody who has it."""
@@ -170,10 +195,15 @@ class Benchmark:
                     parts.setdefault(part, []).append(rival)
             except (UnsupportedError, DiedError):  # a dead one fails at once, case after case
                 continue
-        return {
-            **as_plain(case),
-            "parts": {part: self.turns(ready, part, seconds) for part, ready in parts.items()},
-        }
+        rows: dict[str, dict[str, Any]] = {}
+        for part, ready in parts.items():
+            times = self.turns(ready, part, seconds)
+            first = ready[0].name
+            rows[part] = {
+                name: summary(times[name], None if name == first else times[first])
+                for name in times
+            }
+        return as_plain(case) | {"parts": rows}
 
     def run(self, cases: Sequence[Step | Operation]) -> Results:
         """Measure the steps, each in fresh processes, and then the operations."""
@@ -181,7 +211,7 @@ class Benchmark:
         wholes = [case for case in cases if isinstance(case, Step)]
         self.results["growth" if self.options.grow else "steps"] = self.all_of(wholes, self.step)
         if singles:
-            with self.rivals() as rivals:
+            with self.rivals(self.options.contenders) as rivals:
                 measure = functools.partial(self.operation, rivals)
                 self.results["operations"] = self.all_of(singles, measure)
         self.results["disturbance"] = vars(self.watch)
@@ -236,7 +266,11 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "time": time.strftime("%Y-%m-%d %H:%M"),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
-        "variables": {k: v for k, v in ENVIRONMENT.items() if k.startswith(STEERING)},
+        "variables": {
+            name: value
+            for name, value in ENVIRONMENT.items()
+            if name.startswith(STEERING) and name not in THREAD_VARIABLES
+        },
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,16 @@ from contenders import UnsupportedError
 
 SETTLE = 0.1  # seconds between two turns: thread pools spin for up to 30 ms before they sleep
 
+SCARCE = 0.15  # of the memory: before a contender takes more than that leaves, it is stopped
+
 # What each library reads to learn how many threads it may use.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 # As it was given to us: when minigan is imported it may set a variable for NumPy, for itself alone.
 ENVIRONMENT = dict(os.environ)
+
+
+Times = dict[str, list[list[float]]]  # contender: seconds of each repetition, round by round
 
 
 class NotInstalledError(Exception):
@@ -73,6 +79,11 @@ class Rival:
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
+        while not select.select([self._process.stdout], [], [], 0.1)[0]:
+            if _memory_share() < SCARCE:
+                self._process.kill()
+                self._process.wait()
+                raise DiedError("stopped, because the machine's memory ran short")
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()
@@ -121,9 +132,9 @@ class Watch:
 
 def take_turns(
     rivals: Sequence[Rival], part: str, *, rounds: int, seconds: float, watch: Watch
-) -> dict[str, list[list[float]]]:
-    """Seconds per repetition of each rival, a list for each round."""
-    times: dict[str, list[list[float]]] = {rival.name: [] for rival in rivals}
+) -> Times:
+    """Let each rival in turn repeat a part for so many seconds, for so many rounds."""
+    times: Times = {rival.name: [] for rival in rivals}
     wall = waiting = strangers = 0.0
     for _ in range(rounds):
         for rival in rivals:
@@ -135,9 +146,19 @@ def take_turns(
             strangers += _processor_seconds() - machine - sum(spent.values())
             waiting += sum(spent.values()) - spent[rival.name]
             wall += time.perf_counter() - start
-    if wall:
+    if wall > 1:  # below that, the system's clock of 10 ms says little
         watch.note(wall, waiting, strangers)
     return times
+
+
+def _memory_share() -> float:
+    """The share of the machine's memory that is still to be had."""
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    except OSError:  # not Linux: nobody says
+        return 1.0
+    available, total = (int(lines[name].split()[0]) for name in ("MemAvailable", "MemTotal"))
+    return available / total
 
 
 def _processor_seconds() -> float:

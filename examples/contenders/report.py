@@ -67,9 +67,9 @@ def markdown(results: Results) -> str:
 def _circumstances(results: Results) -> str:
     machine, turns, watch = results["machine"], results["turns"], results["disturbance"]
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores to use, **{results['threads']} "
-        f"threads**, {machine['system']}, Python {machine['python']}; {machine['time']}, load "
-        f"average at the start {machine['load']:.2f}.",
+        f"{machine['processor']}, {machine['cores']} cores to use, **threads: "
+        f"{results['threads']}**, {machine['system']}, Python {machine['python']}; "
+        f"{machine['time']}, load average at the start {machine['load']:.2f}.",
         "",
     ]
     if machine["variables"]:
@@ -82,10 +82,11 @@ def _circumstances(results: Results) -> str:
     lines += [
         "",
         f"Each contender has its own process, and they take turns: {turns['rounds']} of at least "
-        f"{turns['seconds']:g} s each, a fifth of that for single operations. While one was at "
-        f"work, the waiting ones used at most {watch['waiting']:.2f} of a core, and other "
-        f"programs {watch['strangers']:.2f}. ÷ says how many times longer than the first "
-        "contender's the turn beside it was (median and quartiles).",
+        f"{turns['seconds']:g} s each, a fifth of that for single operations; in training steps "
+        "the first contender meets the others one by one. ÷ says how many "
+        "times longer than the first contender's the turn beside it was (median and quartiles). "
+        f"While one was at work, the waiting ones used at most {watch['waiting']:.2f} of a core, "
+        f"and other programs {watch['strangers']:.2f}.",
     ]
     return "\n".join(lines + [f"\n**Warning: {text}.**" for text in results["warnings"]])
 
@@ -108,8 +109,9 @@ def _step(case: dict[str, Any]) -> str:
         )
     head = ["", "ms", "quartiles", "fastest", "÷", "images/s", "peak MB", "of it the library"]
     lines = [f"### {case['name']}", "", table(head, rows)]
-    if len(rows) > 1:
-        text = f"From equal weights and noise, losses differ by at most {case['difference']:.1e}."
+    differences = [row["difference"] for row in case["rows"].values() if "difference" in row]
+    if len(differences) > 1:
+        text = f"From equal weights and noise, losses differ by at most {max(differences):.1e}."
         lines += ["", text]
     lines += [f"\n{name}: {why}." for name, why in case["unsupported"].items()]
     return "\n".join(lines)
@@ -135,11 +137,13 @@ def _growth(cases: list[dict[str, Any]]) -> str:
 
 def _operations(cases: list[dict[str, Any]]) -> str:
     names = _names(cases)
-    fastest: dict[tuple[str | None, str], float] = {}  # (operation, contender): its best rate
+    best: dict[str | None, float] = {}  # operation: the best rate that any contender reached
     rows = []
     for case in cases:
         work, unit = case["flops"] or case["bytes"], "GFLOP/s" if case["flops"] else "GB/s"
         for part, by_name in case["parts"].items():
+            best[case["name"]] = max(work / row["fastest"] for row in by_name.values())
+            limit = best.get(case["limit"])
             cells = [case["name"], part]
             for name in names:
                 if (row := by_name.get(name)) is None:
@@ -147,15 +151,14 @@ def _operations(cases: list[dict[str, Any]]) -> str:
                     continue
                 cells.append(_ms(row["median"]) + _ratio(row))
                 rate = f"{work / row['median'] / 1e9:.3g} {unit}" if work else ""
-                if limit := fastest.get((case["limit"], name)):
+                if limit:
                     rate += f", {work / row['median'] / limit:.0%}"
                 cells.append(rate)
-                fastest[case["name"], name] = work / row["fastest"]
             rows.append(cells)
     head = ["", "", *[text for name in names for text in (f"{name} ms", "rate")]]
     note = (
-        "The percentage is of the contender's own matrix product at its fastest or, for Adam, of "
-        "its copy of as much memory."
+        "The percentage is of the fastest matrix product or, for Adam, of the fastest copy of as "
+        "much memory, whoever's it was."
     )
     return f"{table(head, rows)}\n\n{note}"
 
