@@ -10,7 +10,7 @@ import pytest
 @pytest.mark.parametrize(
     ("program", "own", "expected"),
     [
-        ("import minigan", {}, "12"),
+        ("import minigan", {}, "18"),
         ("import numpy, minigan", {}, "None"),  # too late
         ("import minigan", {"OPENBLAS_THREAD_TIMEOUT": "20"}, "20"),
     ],
