@@ -145,8 +145,10 @@ class Benchmark:
         with tempfile.TemporaryDirectory() as folder:
             arrays = Path(folder, "arrays.npz")
             write_arrays(case, arrays)
-            for pair in [[first, other] for other in others] or [[first]]:
-                times, facts = self.meet(case, arrays, pair, found["unsupported"])
+            for names in [*[[first, other] for other in others], [first]]:
+                if names == [first] and rows:
+                    continue  # it has already met somebody
+                times, facts = self.meet(case, arrays, names, found["unsupported"])
                 for name in times:
                     turns.setdefault(name, []).extend(times[name])
                     rows[name] = facts[name]
@@ -163,7 +165,10 @@ class Benchmark:
     def meet(
         self, case: Step, arrays: Path, names: Sequence[str], unsupported: dict[str, str]
     ) -> tuple[Times, dict[str, Any]]:
-        """Let these contenders play the case in turns: their times; their losses and memory."""
+        """Let these contenders play the case in turns: their times; their losses and memory.
+
+        Nothing is measured if one of them cannot play.
+        """
         seconds = self.options.seconds
         facts: dict[str, Any] = {}
         ready = []
@@ -179,6 +184,8 @@ class Benchmark:
                     ready.append(rival)
                 except (UnsupportedError, DiedError) as reason:
                     unsupported[rival.name] = str(reason)
+            if len(ready) < len(names):
+                return {}, {}
             times = self.turns(ready, "step", seconds)
             for rival in ready:
                 facts[rival.name]["peak"] = rival.ask("memory")["peak"]

@@ -29,7 +29,7 @@ def test_measures_a_step_and_an_operation_and_skips_what_is_not_installed(tmp_pa
     command = [sys.executable, str(ROOT / "examples" / "benchmark.py"), "--quick"]
     command += ["--threads", "1", "--out", str(tmp_path / "out")]
     command += ["--only", "MLP GAN", "BatchNorm1d", "multiply"]
-    command += ["--contenders", "minigan", "tinygrad", "torch-eager"]
+    command += ["--contenders", "minigan", "tinygrad", "torch-eager", "torch-channels-last"]
     environment = os.environ | {"PYTHONPATH": str(absent.parent)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
@@ -41,6 +41,7 @@ def test_measures_a_step_and_an_operation_and_skips_what_is_not_installed(tmp_pa
     assert results["versions"]["minigan"]["BLAS kernel"]
     (step,) = results["steps"]
     assert list(step["rows"]) == ["minigan", "torch-eager"]
+    assert list(step["unsupported"]) == ["torch-channels-last"]
     assert 0 <= step["rows"]["torch-eager"]["difference"] < 1e-4
     for row in step["rows"].values():
         assert 0 < row["fastest"] <= row["median"]
@@ -110,6 +111,32 @@ def test_other_work_shows_in_the_losses(tmp_path):
     assert difference(right, right) == 0
     assert difference(right, slower) > SAME
     assert difference(right, other) > SAME
+
+
+def test_who_meets_nobody_is_measured_alone():
+    from benchmark import Benchmark, parse
+    from contenders.cases import mlp_gan
+
+    alone = ["--quick", "--contenders", "minigan", "torch-channels-last"]
+    found = Benchmark(parse(alone)).step(mlp_gan(8, width=0.125))
+    assert list(found["rows"]) == ["minigan"]
+    assert list(found["unsupported"]) == ["torch-channels-last"]
+
+
+def test_the_convolutions_of_both_networks_are_each_other_s_mirror():
+    from contenders.cases import convolutions, dcgan
+
+    case = dcgan(2, 64, 3)
+    down = convolutions(case.discriminator, 2, 64, "product")
+    up = convolutions(case.generator, 2, 1, "product")
+    shapes = [(2, 3, 64, 64), (2, 64, 32, 32), (2, 128, 16, 16), (2, 256, 8, 8), (2, 512, 4, 4)]
+    assert [operation.shape for operation in down] == shapes
+    assert [operation.shape for operation in up[1:]] == [
+        (2, 512, 4, 4), (2, 256, 8, 8), (2, 128, 16, 16), (2, 64, 32, 32)
+    ]  # fmt: skip
+    assert [a.flops for a in down[:4]] == [b.flops for b in up[:0:-1]]
+    assert down[1].flops == 2 * 2 * (16 * 16) * 128 * (64 * 4 * 4)
+    assert up[0].flops == 2 * 2 * 512 * (100 * 4 * 4)
 
 
 def test_the_ratio_compares_neighboring_turns():

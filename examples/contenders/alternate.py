@@ -7,6 +7,7 @@ gives them turns: A B C, A B C, …; whatever disturbs the machine then disturbs
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -20,7 +21,7 @@ from typing import Any
 
 from contenders import UnsupportedError
 
-SETTLE = 0.1  # seconds between two turns: thread pools spin for up to 30 ms before they sleep
+SETTLE = 0.05  # seconds between two turns: thread pools spin for up to 30 ms before they sleep
 
 SCARCE = 0.15  # of the memory: before a contender takes more than that leaves, it is stopped
 
@@ -104,7 +105,8 @@ class Rival:
     def close(self) -> None:
         """Let it end: without requests there is nothing left to do."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it has died with a request unread
+                self._process.stdin.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:

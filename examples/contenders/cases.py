@@ -212,18 +212,31 @@ def linear(batch: int, inputs: int, outputs: int, limit: str) -> Operation:
     )
 
 
-def convolution(
-    kind: str, batch: int, inputs: int, outputs: int, side: int, limit: str
-) -> Operation:
-    """One k4 s2 p1 layer of the DCGAN; `side` is the input's."""
-    places = side * side if kind == "conv_transpose" else (side // 2) ** 2  # of the kernel
-    return Operation(
-        f"{'Conv2d' if kind == 'conv' else 'ConvTranspose2d'} {inputs}→{outputs}, {side}×{side}",
-        (kind, inputs, outputs, 4, 2, 1, False),
-        (batch, inputs, side, side),
-        flops=2 * batch * places * inputs * outputs * 16,
-        limit=limit,
-    )
+def convolutions(layers: Layers, batch: int, side: int, limit: str) -> list[Operation]:
+    """Each convolution of a network whose input has `side` × `side` pixels."""
+    names = {"conv": "Conv2d", "conv_transpose": "ConvTranspose2d"}
+    found = []
+    for layer in layers:
+        kind = layer[0]
+        if kind not in names:
+            continue
+        _, inputs, outputs, kernel, stride, padding, _ = layer
+        if kind == "conv":
+            after = (side + 2 * padding - kernel) // stride + 1
+        else:
+            after = (side - 1) * stride - 2 * padding + kernel
+        places = min(side, after) ** 2  # of the kernel, and a product of its weights at each
+        found.append(
+            Operation(
+                f"{names[kind]} {inputs}→{outputs}, {side}×{side}",
+                layer,
+                (batch, inputs, side, side),
+                flops=2 * batch * places * inputs * outputs * kernel**2,
+                limit=limit,
+            )
+        )
+        side = after
+    return found
 
 
 def adam(of: str, sizes: Sequence[tuple[int, ...]]) -> list[Operation]:
@@ -300,14 +313,13 @@ def operations(*, quick: bool) -> list[Operation]:
         f"matrix product {size}×{size}", ("matmul",), (size, size), flops=2 * size**3
     )
     maps, rows = (batch, 64, 32, 32), (batch, 1024)
-    down = [(3, 64, 64), (64, 128, 32), (128, 256, 16), (256, 512, 8)]
-    up = [(512, 256, 4), (256, 128, 8), (128, 64, 16), (64, 3, 32)]
+    images = dcgan(batch, 64, 3)
     return [
         product,
         linear(batch, 1024, 784, product.name),
         linear(batch, 784, 512, product.name),
-        *[convolution("conv", batch, *layer, product.name) for layer in down],
-        *[convolution("conv_transpose", batch, *layer, product.name) for layer in up],
+        *convolutions(images.discriminator, batch, 64, product.name),
+        *convolutions(images.generator, batch, 1, product.name),
         Operation("BatchNorm1d 1024", ("batch_norm1d", 1024, 0.8), rows),
         Operation("BatchNorm2d 64, 32×32", ("batch_norm2d", 64, 1e-5), maps),
         Operation("LeakyReLU 64, 32×32", ("leaky_relu", 0.2), maps),

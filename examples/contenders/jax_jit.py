@@ -202,7 +202,7 @@ class JaxGame:
 
     def play(self) -> object:
         self.state, losses, self.key = self.own(self.state, next(self.batches), self.key)
-        return jax.block_until_ready(losses)
+        return jax.block_until_ready((self.state, losses))
 
     def check(self, draws: list[np.ndarray]) -> dict[str, float]:
         noise = [jnp.asarray(_channels_last(draw)) for draw in draws]
