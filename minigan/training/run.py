@@ -145,13 +145,14 @@ class Session:
                     if asked:
                         break
             except FloatingPointError as error:  # from detect_anomaly
-                raise self._diverged(str(error)) from error
+                raise self._diverged(self.iteration + 1, str(error)) from error
             except ValueError as error:
                 # A loss refuses NaN before it could become one itself.
                 culprit = None if isinstance(error, UserError) else self.gan.not_finite()
                 if culprit is None:
                     raise
-                raise self._diverged(f"{culprit} holds NaN or infinity") from error
+                what = f"{culprit} holds NaN or infinity"
+                raise self._diverged(self.iteration + 1, what) from error
         self._save()
         self._finish()
         if asked:
@@ -162,10 +163,13 @@ class Session:
             return 130
         return 0
 
-    def _diverged(self, what: str) -> UserError:
+    def _diverged(self, iteration: int, what: str) -> UserError:
+        good = "No checkpoint had been saved yet"
+        if self.saved >= 0:
+            good = f"The last good checkpoint is of iteration {self.saved}"
         return UserError(
-            f"iteration {self.iteration + 1}: {what}. The last good checkpoint is of iteration "
-            f"{max(self.saved, 0)}; --detect-anomaly names the op, and a smaller --lr may help"
+            f"iteration {iteration}: {what}. {good}; --detect-anomaly names the op, and a smaller "
+            "--lr may help"
         )
 
     def _restore(self) -> None:
@@ -207,16 +211,23 @@ class Session:
             if not math.isfinite(value):
                 culprit = self.gan.not_finite()
                 where = f"; the first bad numbers are in {culprit}" if culprit else ""
-                raise UserError(
-                    f"iteration {report.iteration}: {name} is {value}{where}. The last good "
-                    f"checkpoint is of iteration {max(self.saved, 0)}; --detect-anomaly names the "
-                    "op, and a smaller --lr may help"
-                )
+                raise self._diverged(report.iteration, f"{name} is {value}{where}")
+        # Outputs that saturate can hide infinite weights from the losses.
+        if culprit := self._not_finite():
+            raise self._diverged(report.iteration, f"{culprit} holds NaN or infinity")
         row = {"iteration": report.iteration, "epoch": report.epoch, **values}
         self.folder.append_metrics(row)
         if self.writer:
             for name, value in values.items():
                 self.writer.add_scalar(name, value, report.iteration)
+
+    def _not_finite(self) -> str | None:
+        """The first parameter, or moment of an optimizer, with a number that is not finite."""
+        for optimizer in (self.gan.generator_optimizer, self.gan.discriminator_optimizer):
+            for flat in (optimizer.flat, *optimizer.state):  # in one piece: at a GPU, two kernels
+                if not bool(self.gan.backend.xp.isfinite(flat).all()):
+                    return self.gan.not_finite() or "the memory of an optimizer"
+        return None
 
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
@@ -228,11 +239,8 @@ class Session:
     def _save(self) -> None:
         if self.saved == self.iteration:
             return
-        if culprit := self.gan.not_finite():
-            raise UserError(
-                f"iteration {self.iteration}: {culprit} holds NaN or infinity; "
-                f"the last good checkpoint is of iteration {max(self.saved, 0)}"
-            )
+        if culprit := self.gan.not_finite() or self._not_finite():
+            raise self._diverged(self.iteration, f"{culprit} holds NaN or infinity")
         self.folder.save_checkpoint(*self._state())
         self.saved = self.iteration
 

@@ -22,7 +22,7 @@ from pathlib import Path
 # A process is copied (fork) for each life, which is possible while it has one thread only.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from small_run import small_run  # noqa: E402
+from small_run import contents, small_run  # noqa: E402
 
 from minigan.training.checkpoint import leftovers_of, previous_of  # noqa: E402
 
@@ -42,15 +42,6 @@ def start(folder: Path) -> int:
         code = small_run(folder, "--max-steps", str(STEPS), "--resume")
     finally:
         os._exit(code)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All that a run made, but for a checkpoint that was put aside because it was damaged."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith(".damaged")
-    }
 
 
 def where_it_died(folder: Path) -> str:

@@ -7,6 +7,7 @@ small.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from minigan.data import ImageDataset
 from minigan.data.loader import DataLoader
 from minigan.gans.gan import MLPGAN, Recipe
+from minigan.training import Report
 from minigan.training.command import training_parser
 from minigan.training.run import run
 
@@ -27,6 +29,15 @@ RECIPE = Recipe(
 OFTEN = ["--batch-size", "8", "--log-every", "1", "--sample-every", "20", "--checkpoint-every", "4"]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """All that a run made, but for a checkpoint that was put aside because it was damaged."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(".damaged")
+    }
+
+
 def small_gan(seed: int = 0) -> MLPGAN:
     """Two perceptrons of a few hundred numbers, with batch norm and dropout."""
     return MLPGAN(RECIPE, seed=seed)
@@ -38,11 +49,17 @@ def small_loader(seed: int = 0) -> DataLoader:
     return DataLoader(ImageDataset(images, name="noise"), 8, shuffle=True, seed=seed)
 
 
-def small_run(folder: Path, *arguments: str, seed: int = 0) -> int:
+def small_run(
+    folder: Path,
+    *arguments: str,
+    gan: MLPGAN | None = None,
+    seed: int = 0,
+    describe: Callable[[Report], str] | None = None,
+) -> int:
     """Train in `folder`, with further flags of the examples; the exit code."""
     parser = training_parser("A small run.", out="run", data="nothing")
     options = parser.parse_args(
         [*OFTEN, "--threads", "1", "--average", "0.9", "--out", str(folder), *arguments]
     )
     options.epochs = options.epochs or 10**6
-    return run(small_gan(seed), small_loader(seed), options)
+    return run(gan or small_gan(seed), small_loader(seed), options, describe=describe)

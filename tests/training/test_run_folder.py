@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -293,8 +294,21 @@ def test_any_bytes_are_metrics_or_a_user_error(tmp_path_factory, garbage):
     with pytest.raises(UserError):
         read_config(path)
     (path / "config.json").write_text('{"minigan_run": 1}')
-    with RunFolder.open(path, {}, resume=True) as folder:  # and cutting copes with anything
+    with RunFolder.open(path, {}, resume=True) as folder, suppress(UserError):
         folder.cut_back_to(5)
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.csv", ".lock"])
+def test_a_pipe_in_place_of_a_file_does_not_block(path, name):
+    RunFolder.open(path, CONFIG).close()
+    (path / name).unlink(missing_ok=True)
+    os.mkfifo(path / name)
+    with pytest.raises(UserError) if name != ".lock" else nullcontext():
+        with RunFolder.open(path, CONFIG, resume=True) as folder:
+            folder.cut_back_to(5)
+    if name != ".lock":
+        with pytest.raises(UserError, match="not a plain file"):
+            read_config(path) if name == "config.json" else read_metrics(path / name)
 
 
 def test_a_full_disk_leaves_whole_rows(path):
