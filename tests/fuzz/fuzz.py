@@ -10,6 +10,7 @@ as crash-…, and belongs into test_targets.py.
 import argparse
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 try:
@@ -45,6 +46,7 @@ def main() -> None:
         def one_input(content: bytes) -> None:
             target.read(content)
 
+        tracemalloc.start()
         atheris.Setup([sys.argv[0], *flags, corpus], one_input)
         try:
             atheris.Fuzz()

@@ -84,18 +84,16 @@ def remove_scratch() -> None:
 
 @contextmanager
 def _bounded(size: int, factor: int) -> Iterator[None]:
-    """Fail if Python and NumPy take more than `factor` times `size` bytes, and a constant."""
-    started_here = not tracemalloc.is_tracing()
-    if started_here:
-        tracemalloc.start()
+    """Fail if Python and NumPy take more than `factor` times `size` bytes, and a constant.
+
+    Whoever calls a target starts tracemalloc, and once: starting it anew costs memory each time.
+    """
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
     try:
         yield
     finally:
         taken = tracemalloc.get_traced_memory()[1] - before
-        if started_here:
-            tracemalloc.stop()
     assert taken <= factor * size + CONSTANT, f"{taken} bytes of memory for {size} of the file"
 
 

@@ -5,6 +5,7 @@ The long search is fuzz.py's. What it finds becomes a case of FOUND, below.
 
 import random
 import sys
+import tracemalloc
 from base64 import b64decode
 from pathlib import Path
 
@@ -29,8 +30,10 @@ FOUND = [
 
 
 @pytest.fixture(autouse=True, scope="module")
-def clean():
+def traced_and_clean():
+    tracemalloc.start()
     yield
+    tracemalloc.stop()
     remove_scratch()
 
 
