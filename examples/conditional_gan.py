@@ -13,11 +13,10 @@ import numpy as np
 from minigan import plots
 from minigan.data import DataLoader, mnist
 from minigan.errors import UserError
-from minigan.gans import rebuild
 from minigan.gans.base import GAN
 from minigan.gans.conditional_gan import TUTORIAL, ConditionalGAN
 from minigan.tensor import Tensor
-from minigan.training.checkpoint import load_checkpoint
+from minigan.training.checkpoint import load_gan
 from minigan.training.command import given, natural, positive, run_command, training_parser
 from minigan.training.run import run
 
@@ -34,9 +33,7 @@ def one_class_per_column(gan: GAN) -> Tensor:
 
 def draw_digit(options: argparse.Namespace) -> None:
     """A page of one digit, from the checkpoint of the run."""
-    path = options.out / "checkpoint.safetensors"
-    checkpoint = load_checkpoint(path)
-    gan = rebuild(checkpoint.tensors, checkpoint.metadata, backend=options.backend, where=path)
+    gan = load_gan(options.out, backend=options.backend)
     labels = Tensor(np.full(PAGE, options.digit), backend=gan.backend)
     images = gan.sample(gan.sample_noise(PAGE, seed=options.seed), labels)
     page = options.out / f"digit_{options.digit}.png"

@@ -23,9 +23,9 @@ import numpy as np
 
 from minigan import plots
 from minigan.errors import UserError
-from minigan.gans import GAN, rebuild
+from minigan.gans import GAN
 from minigan.tensor import Tensor
-from minigan.training.checkpoint import load_checkpoint
+from minigan.training.checkpoint import checkpoint_of, load_gan
 from minigan.training.command import natural, positive, run_command
 
 CHOICES = 64  # numbered samples
@@ -48,9 +48,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--out", type=Path, help="folder of the pictures (default: beside the checkpoint)")
     options = parser.parse_args(arguments)
-    if options.checkpoint.is_dir():
-        options.checkpoint /= "checkpoint.safetensors"
-    options.out = options.out or options.checkpoint.parent
+    options.out = options.out or checkpoint_of(options.checkpoint).parent
     for number in (number for some in [*options.plus, *options.minus] for number in some):
         if number >= CHOICES:
             raise UserError(f"there is no sample {number}: they are numbered 0 to {CHOICES - 1}")
@@ -73,13 +71,7 @@ class Painter(NamedTuple):
 
 
 def load(options: argparse.Namespace) -> Painter:
-    checkpoint = load_checkpoint(options.checkpoint)
-    gan = rebuild(
-        checkpoint.tensors,
-        checkpoint.metadata,
-        backend=options.backend,
-        where=options.checkpoint,
-    )
+    gan = load_gan(options.checkpoint, backend=options.backend)
     classes = getattr(gan.settings, "classes", None)
     if classes is None and options.digit is not None:
         raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")

@@ -11,9 +11,9 @@ import numpy as np
 
 from minigan import plots
 from minigan.errors import UserError
-from minigan.gans import GAN, rebuild
+from minigan.gans import GAN
 from minigan.tensor import Tensor
-from minigan.training.checkpoint import load_checkpoint
+from minigan.training.checkpoint import load_gan
 from minigan.training.command import natural, positive, run_command
 
 BATCH = 256  # images drawn at a time
@@ -33,10 +33,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=natural, default=0, help="of the noise")
     add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--out", type=Path, default=Path("grid.png"), help="the picture to write")
-    options = parser.parse_args(arguments)
-    if options.checkpoint.is_dir():
-        options.checkpoint /= "checkpoint.safetensors"
-    return options
+    return parser.parse_args(arguments)
 
 
 def class_labels(gan: GAN, count: int, digit: int | None) -> Tensor | None:
@@ -54,13 +51,7 @@ def class_labels(gan: GAN, count: int, digit: int | None) -> Tensor | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    checkpoint = load_checkpoint(options.checkpoint)
-    gan = rebuild(
-        checkpoint.tensors,
-        checkpoint.metadata,
-        backend=options.backend,
-        where=options.checkpoint,
-    )
+    gan = load_gan(options.checkpoint, backend=options.backend)
     noise = gan.sample_noise(options.count, seed=options.seed)
     labels = class_labels(gan, options.count, options.digit)
     pages = []

@@ -4,7 +4,7 @@ Read loop.py first, then run.py, which uses all the others. (run.py is not impor
 with plots.py, and plots.py stands on this package.)
 """
 
-from minigan.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from minigan.training.checkpoint import Checkpoint, load_checkpoint, load_gan, save_checkpoint
 from minigan.training.loop import Report, train
 from minigan.training.progress import ProgressBar
 from minigan.training.run_folder import RunFolder, read_config, read_metrics
@@ -15,6 +15,7 @@ __all__ = [
     "Report",
     "RunFolder",
     "load_checkpoint",
+    "load_gan",
     "read_config",
     "read_metrics",
     "save_checkpoint",

@@ -21,7 +21,9 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from minigan.backend import Backend
 from minigan.errors import UserError
+from minigan.gans import GAN, rebuild
 
 # safetensors writes several metadata entries in random order. One entry keeps the bytes of a file
 # a function of what is in it, so two checkpoints can be compared with `cmp`.
@@ -84,6 +86,22 @@ def load_checkpoint(path: str | os.PathLike[str], *, fall_back: bool = False) ->
         except UserError as also:
             raise UserError(f"{damage} The one before it does not help: {also}") from also
         return replace(older, note=f"{damage} Using the checkpoint before it, {previous}.")
+
+
+def load_gan(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> GAN:
+    """The system that a checkpoint, or the checkpoint of a run folder, holds: `.sample()` draws.
+
+    Raises UserError if it cannot be read, or holds no system of minigan.
+    """
+    path = checkpoint_of(path)
+    checkpoint = load_checkpoint(path)
+    return rebuild(checkpoint.tensors, checkpoint.metadata, backend=backend, where=path)
+
+
+def checkpoint_of(path: str | os.PathLike[str]) -> Path:
+    """The checkpoint's own path, if that of its run folder is given."""
+    path = Path(path)
+    return path / "checkpoint.safetensors" if path.is_dir() else path
 
 
 def previous_of(path: str | os.PathLike[str]) -> Path:

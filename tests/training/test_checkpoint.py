@@ -17,8 +17,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minigan.errors import UserError
+from minigan.gans.gan import MLPGAN, Recipe
 from minigan.training import checkpoint as module
-from minigan.training.checkpoint import atomic_write, load_checkpoint, previous_of, save_checkpoint
+from minigan.training.checkpoint import (
+    atomic_write,
+    load_checkpoint,
+    load_gan,
+    previous_of,
+    save_checkpoint,
+)
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", ">f4", ">i8"]
 ARRAYS = st.sampled_from(DTYPES).flatmap(
@@ -70,6 +77,17 @@ def test_round_trip(tmp_path_factory, tensors, metadata):
     assert back.tensors.keys() == tensors.keys()
     for name, array in tensors.items():
         assert same(back.tensors[name], array.astype(array.dtype.newbyteorder("=")))
+
+
+def test_load_gan_draws_what_the_saved_one_draws(tmp_path):
+    gan = MLPGAN(Recipe(generator_widths=(8, 8), discriminator_widths=(8, 8)), seed=3)
+    save_checkpoint(tmp_path / "checkpoint.safetensors", *gan.state())
+    noise = gan.sample_noise(4)
+    expected = gan.sample(noise).numpy()
+    for path in (tmp_path, tmp_path / "checkpoint.safetensors"):
+        np.testing.assert_array_equal(load_gan(path).sample(noise).numpy(), expected)
+    with pytest.raises(UserError, match="nowhere"):
+        load_gan(tmp_path / "nowhere")
 
 
 def test_shapes_and_numbers_that_are_easily_lost(path):
