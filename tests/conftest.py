@@ -10,8 +10,10 @@ test marked `gpu` runs with `--backend cupy` alone.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,18 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> int:
 def backend(request: pytest.FixtureRequest) -> Backend:
     """The backend that this run of the tests is about."""
     return get_backend("numpy" if request.config.getoption("--backend") == "numpy" else "cupy")
+
+
+@pytest.fixture
+def run_example(tmp_path: Path) -> Callable[..., tuple[int, Path]]:
+    """run_example("lsgan", "--max-steps", "2"): the exit code, and the run folder."""
+
+    def run(name: str, *arguments: str) -> tuple[int, Path]:
+        path = Path(__file__).parents[1] / "examples" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(f"example_{name}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.main([*arguments, "--out", str(tmp_path / "run")]), tmp_path / "run"
+
+    return run

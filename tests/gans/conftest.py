@@ -1,9 +1,6 @@
 """What the tests of all systems need: batches, torch networks with our weights and our random
 numbers, and a check that a saved system goes on exactly where it was."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,8 +10,6 @@ from minigan.gans import rebuild
 from minigan.tensor import Tensor
 
 torch.set_num_threads(1)  # its small matrices are not worth waiting for a second core
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Twin:
@@ -104,16 +99,3 @@ def assert_resumes():
             assert (array == again.state()[0][name]).all(), name
 
     return check
-
-
-@pytest.fixture
-def run_example(tmp_path):
-    """run_example("lsgan", "--max-steps", "2"): the exit code, and the run folder."""
-
-    def run(name, *arguments):
-        spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module.main([*arguments, "--out", str(tmp_path / "run")]), tmp_path / "run"
-
-    return run
