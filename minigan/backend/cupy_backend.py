@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = ("none", "convolutions", "all")  # of which products TF32 may be used
 BLOCKS = 512  # that a sum over columns is spread over: a few for each multiprocessor
+OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
 GRADIENTS = 64  # that one launch of Adam takes; kernels.cu has the same number
 
 
@@ -54,18 +55,25 @@ class CupyBackend(Backend):
         self._tf32 = "convolutions"
         self._local = threading.local()  # cuBLAS handles are not for sharing between threads
         self._fusion = Fusion()
-        self._try_out()
         cupy.cuda.set_allocator(explained(cupy.cuda.get_allocator()))
+        self._try_out()
 
     def _try_out(self) -> None:
         """Compile and run the first kernels, and a product: what is missing shows here."""
         try:
             two = cupy.ones((1, 1), np.float32) + cupy.ones((1, 1), np.float32)
             four = float(self.matmul(two, two)[0, 0])
+        except UserError:  # there is no memory left
+            raise
         except Exception as error:
+            full = getattr(error, "status", None) == OUT_OF_MEMORY
+            remedy = (
+                "end other programs on this GPU"
+                if full
+                else f"CuPy needs CUDA's compiler, headers and cuBLAS: {EXTRAS}"
+            )
             raise UserError(
-                f"{self.gpu} was found, but the first kernel fails ({reason(error)}); "
-                f"CuPy needs CUDA's compiler, headers and cuBLAS: {EXTRAS}"
+                f"{self.gpu} was found, but the first kernel fails ({reason(error)}); {remedy}"
             ) from error
         if four != 4:
             raise UserError(f"{self.gpu} computes 2 · 2 = {four}: its driver or memory is at fault")

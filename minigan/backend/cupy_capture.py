@@ -135,6 +135,9 @@ class Recording:
         self.stream = cupy.cuda.Stream(non_blocking=True)  # the usual stream cannot be recorded
         self.pool = cupy.cuda.MemoryPool()  # lives as long as the graph
         self.graph: Any = None
+        # The step's intermediates will lie in that pool. The memory of earlier ones is kept by the
+        # usual pool for others, who may never need it.
+        cupy.get_default_memory_pool().free_all_blocks()
 
     def play(self, arguments: tuple[Any, ...]) -> Any:
         """The step itself, with the memory and on the stream of the recording to come."""

@@ -66,6 +66,16 @@ def test_replay_equals_eager_bit_for_bit_with_partial_batches(gpu: Any) -> None:
     assert_equal_states(recorded, eager)
 
 
+def test_a_recording_does_not_need_the_memory_twice(gpu: Any) -> None:
+    """What the round took before it was given a pool of its own goes back to the GPU."""
+    usual = gpu.xp.get_default_memory_pool()
+    play = gpu.compiled(MLPGAN(SMALL, seed=3, backend=gpu).play_round)
+    played(play, gpu, [500])
+    before = usual.free_bytes()
+    played(play, gpu, [500])
+    assert usual.free_bytes() < before / 2
+
+
 def test_labels_are_part_of_a_batch(gpu: Any) -> None:
     eager, recorded = (ConditionalGAN(seed=3, backend=gpu) for _ in range(2))
     shape = eager.settings.image_shape

@@ -1,12 +1,9 @@
 """Tests of the CuPy backend: each kernel against NumPy's, for drawn shapes, layouts and windows.
 
 They run with --backend cupy-on-cpu (see ../cupy_on_cpu/README.md) or, on a GPU, with --backend
-cupy. The tests of what is said when CuPy cannot run need neither.
+cupy.
 """
 
-import subprocess
-import sys
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigan
-from minigan.backend import AdamStep, Backend, Window, cupy_start, get_backend
+from minigan.backend import AdamStep, Backend, Window, get_backend
 from minigan.backend.random import Generator
 from minigan.errors import UserError
 from minigan.functional import leaky_relu, sigmoid
@@ -406,89 +403,7 @@ def test_random_numbers_are_numpys_to_the_last_bit(
     np.testing.assert_array_equal(ours.permutation(9), theirs.permutation(9))
 
 
-# ---- what is said when it cannot run -------------------------------------------------------------
-
-
-class RuntimeFaultError(Exception):
-    def __init__(self, status: int) -> None:
-        super().__init__(f"cudaErrorNumber{status}: it went wrong\nand more")
-        self.status = status
-
-
-def pretended(driver: int, count: int, fault: int | None = None) -> Any:
-    """A module `cupy` on a machine of that kind."""
-
-    def devices() -> int:
-        if fault is not None:
-            raise RuntimeFaultError(fault)
-        return count
-
-    runtime = SimpleNamespace(
-        CUDARuntimeError=RuntimeFaultError, driverGetVersion=lambda: driver, getDeviceCount=devices
-    )
-    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime))
-
-
-@pytest.mark.parametrize(
-    ("cupy", "says"),
-    [
-        (pretended(0, 0), "no NVIDIA driver was found: install it"),
-        (pretended(13000, 0, fault=100), "sees no GPU: check nvidia-smi"),
-        (pretended(13000, 0), "sees no GPU: check nvidia-smi"),
-        (pretended(12040, 0, fault=35), r"driver \(for CUDA 12.4\) is too old"),
-        (
-            pretended(13000, 0, fault=999),
-            "does not answer: RuntimeFaultError: cudaErrorNumber999: it",
-        ),
-    ],
-)
-def test_what_is_missing_is_named_in_one_line(cupy: Any, says: str) -> None:
-    with pytest.raises(UserError, match=says) as caught:
-        cupy_start.find_gpu(cupy)
-    assert "\n" not in str(caught.value)
-
-
-BROKEN = (
-    'raise ImportError("\\n====\\nCuPy is not correctly installed.") from OSError("no libcudart")'
-)
-
-
-@pytest.mark.parametrize(
-    ("package", "says"),
-    [
-        (None, 'CuPy is not installed: pip install "minigan[cuda13]"'),
-        (BROKEN, "CuPy is installed but cannot be imported (OSError: no libcudart)"),
-        ("import no_such_part", "(ModuleNotFoundError: No module named 'no_such_part')"),
-    ],
-)
-def test_without_a_cupy_that_works_a_program_ends_with_one_line(
-    tmp_path: Any, package: str | None, says: str
-) -> None:
-    """In a process of its own, in which `import cupy` finds nothing, or what stands here."""
-    hide = "import sys\nsys.modules['cupy'] = None\n"
-    if package is not None:
-        (tmp_path / "cupy.py").write_text(package)
-        hide = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
-    else:
-        hide = (
-            "import sys\nfrom importlib.abc import MetaPathFinder\n"
-            "class Hide(MetaPathFinder):\n"
-            "    def find_spec(self, name, *rest):\n"
-            "        if name == 'cupy': raise ModuleNotFoundError('no', name='cupy')\n"
-            "sys.meta_path.insert(0, Hide())\n"
-        )
-    program = (
-        hide + "from minigan.backend import get_backend\nfrom minigan.errors import UserError\n"
-        "for name in ('auto', 'cupy'):\n"
-        "    try:\n        print(get_backend(name).name)\n"
-        "    except UserError as error:\n        print('error:', error)\n"
-    )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    chosen, name, error = run.stdout.splitlines()
-    assert says in chosen and chosen.startswith("backend: numpy (")
-    assert name == "numpy"
-    assert error.startswith("error: ") and says in error
-    assert run.stderr == ""
+# ---- what is said when it cannot go on -----------------------------------------------------------
 
 
 def test_a_first_kernel_that_fails_is_told(monkeypatch: Any, gpu: Any) -> None:
@@ -497,6 +412,18 @@ def test_a_first_kernel_that_fails_is_told(monkeypatch: Any, gpu: Any) -> None:
 
     monkeypatch.setattr(type(gpu), "matmul", fail)
     with pytest.raises(UserError, match="the first kernel fails .*libnvrtc.so not found.; CuPy"):
+        type(gpu)()
+
+
+def test_a_gpu_that_others_have_filled_is_told(monkeypatch: Any, gpu: Any) -> None:
+    class RuntimeFaultError(Exception):
+        status = 2
+
+    def fail(*_: Any) -> None:
+        raise RuntimeFaultError("cudaErrorMemoryAllocation: out of memory")
+
+    monkeypatch.setattr(type(gpu), "matmul", fail)
+    with pytest.raises(UserError, match="out of memory.; end other programs on this GPU$"):
         type(gpu)()
 
 
