@@ -64,6 +64,6 @@ ENTRIES = {
         "torch_compile", {"tuned": True}, "torch-tuned, with both networks through torch.compile"
     ),
     "jax-jit": Entry("jax_jit", {}, "the whole step in one jitted function, buffers donated"),
-    "tinygrad": Entry("tinygrad", {}, "the whole step in one TinyJit"),
+    "tinygrad": Entry("tinygrad", {}, "the whole step in one TinyJit, compiled by clang"),
     "dezero": Entry("dezero", {}, "eager, on NumPy"),
 }
