@@ -4,7 +4,8 @@
 
 A run is killed (SIGKILL: it cannot clean up) and resumed until it is done; then every file in its
 folder must equal that of a run that nobody disturbed. Then the next run begins, until there were
-so many kills. After every fourth, the checkpoint is also cut short or one of its bits is flipped.
+so many kills. Every other kill waits until a checkpoint is being written. After every fourth, the
+checkpoint is also cut short or one of its bits is flipped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 # A process is copied (fork) for each life, which is possible while it has one thread only.
@@ -27,6 +29,7 @@ from small_run import contents, small_run  # noqa: E402
 from minigan.training.checkpoint import leftovers_of, previous_of  # noqa: E402
 
 STEPS = 400
+LONGEST_SAVE = 0.005  # seconds
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -42,6 +45,16 @@ def start(folder: Path) -> int:
         code = small_run(folder, "--max-steps", str(STEPS), "--resume")
     finally:
         os._exit(code)
+
+
+def wait_for_a_save(folder: Path, process: int) -> None:
+    """Return in the midst of the next writing of a checkpoint, or when the process has ended."""
+    began = time.time()
+    unfinished, _ = leftovers_of(folder / CHECKPOINT)
+    while os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        with suppress(OSError):
+            if unfinished.stat().st_mtime > began:  # and not what the last kill left behind
+                return
 
 
 def where_it_died(folder: Path) -> str:
@@ -79,7 +92,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         began = time.monotonic()
         assert os.waitpid(start(Path(scratch, "undisturbed")), 0)[1] == 0
-        longest_life = (time.monotonic() - began) / 4
+        longest_life = (time.monotonic() - began) / 10
         expected = contents(Path(scratch, "undisturbed"))
         while kills < options.kills:
             folder, done = Path(scratch, f"run {runs}"), False
@@ -87,6 +100,9 @@ def main() -> None:
                 process = start(folder)
                 if kills < options.kills:
                     time.sleep(chance.uniform(0, longest_life))
+                    if kills % 2:
+                        wait_for_a_save(folder, process)
+                        time.sleep(chance.uniform(0, LONGEST_SAVE))
                     os.kill(process, signal.SIGKILL)
                 status = os.waitpid(process, 0)[1]
                 if os.WIFSIGNALED(status):

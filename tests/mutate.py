@@ -1,0 +1,207 @@
+"""Does the suite notice faults? Change one thing in the engine, run its tests, and see.
+
+    python tests/mutate.py --sample 150           a random sample; all mutants without the flag
+    python tests/mutate.py --file minigan/optim.py
+
+A mutant is the source with one small fault: another operator or comparison, another constant, a
+statement left out, a condition turned around. It is killed if a test of that file fails. Survivors
+are printed with their line; docs/reliability.md says of each whether it matters. The work is done
+in a copy: the sources themselves are never touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+TIMEOUT = 300  # seconds for the tests of one mutant: an endless loop is a fault that was noticed
+
+TESTS = {
+    "minigan/tensor.py": ["tests/test_walk.py", "tests/test_tensor.py"],
+    "minigan/optim.py": ["tests/test_optim.py"],
+}
+TESTS |= {
+    str(path.relative_to(ROOT)): [f"tests/functional/test_{path.name}"]
+    for path in sorted((ROOT / "minigan/functional").glob("[a-z]*.py"))
+}
+
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
+    ast.Pow: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.USub: ast.UAdd,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+# What only a type checker reads, or only a person, has no tests to fail.
+SKIPPED = (ast.Import, ast.ImportFrom, ast.AnnAssign, ast.JoinedStr, ast.Raise)
+
+
+class Mutant(NamedTuple):
+    file: str
+    line: int
+    fault: str
+    source: str
+
+
+def mutants(file: str) -> Iterator[Mutant]:
+    """Every mutant of a file, in the order of its lines."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    for number, node in enumerate(_nodes(tree)):
+        for choice, (_, fault) in enumerate(_faults(node)):
+            changed = deepcopy(tree)
+            twin = list(_nodes(changed))[number]
+            _faults(twin)[choice][0]()
+            source = ast.unparse(ast.fix_missing_locations(changed))
+            yield Mutant(file, node.lineno, fault, source)
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that can have a fault, without annotations, messages and docstrings."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, SKIPPED) or _is_text(child):
+            continue
+        if isinstance(child, ast.arg):
+            continue
+        if hasattr(child, "lineno"):
+            yield child
+        if isinstance(child, ast.FunctionDef):
+            child = ast.Module([*child.args.defaults, *child.body], [])  # no annotations
+        yield from _nodes(child)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _faults(node: ast.AST) -> list[tuple[object, str]]:
+    """What can be done to a node: the deed, and its name."""
+    found: list[tuple[object, str]] = []
+
+    def put(field: str, value: object, fault: str) -> None:
+        found.append((lambda: setattr(node, field, value), fault))
+
+    operator = getattr(node, "op", None)
+    if type(operator) in OPERATORS:
+        other = OPERATORS[type(operator)]
+        put("op", other(), f"{type(operator).__name__} became {other.__name__}")
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        put("op", ast.UAdd(), "not was left out")
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
+        other = OPERATORS[type(node.ops[0])]
+        name = type(node.ops[0]).__name__
+        put("ops", [other(), *node.ops[1:]], f"{name} became {other.__name__}")
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, bool):
+            put("value", not node.value, f"{node.value} became {not node.value}")
+        elif isinstance(node.value, int | float):
+            put("value", node.value + 1, f"{node.value} became {node.value + 1}")
+    if isinstance(node, ast.If | ast.IfExp):
+        turned = ast.UnaryOp(ast.Not(), node.test)
+        put("test", turned, "the condition was turned around")
+    if isinstance(node, ast.Return) and node.value is not None:
+        put("value", ast.Constant(None), "returned None")
+    bodies = [getattr(node, name, None) for name in ("body", "orelse")]
+    for body in bodies if isinstance(node, ast.stmt) else ():
+        for place, statement in enumerate(body or ()):
+            if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr | ast.For | ast.With):
+                if not _is_text(statement) and not isinstance(node, ast.ClassDef):
+                    found.append((_leave_out(body, place), f"left out: {_short(statement)}"))
+    return found
+
+
+def _leave_out(body: list[ast.stmt], place: int) -> object:
+    return lambda: body.__setitem__(place, ast.Pass())
+
+
+def _short(statement: ast.stmt) -> str:
+    return ast.unparse(statement).splitlines()[0][:60]
+
+
+def is_killed(mutant: Mutant, tree: Path) -> bool:
+    """Whether the tests of the file fail, in the copy at `tree`, with the mutant in its place."""
+    path = tree / mutant.file
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(mutant.source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "OPENBLAS_NUM_THREADS": "1", "CI": "1"}
+    try:
+        done = subprocess.run(
+            [*command, *TESTS[mutant.file]],
+            cwd=tree,
+            env=environment,
+            capture_output=True,
+            timeout=TIMEOUT,
+        )
+        return done.returncode != 0
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        path.write_text(whole, encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Plant faults, and see whether tests notice.")
+    parser.add_argument("--sample", type=int, help="so many mutants, drawn at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--file", choices=TESTS, help="the mutants of this file alone")
+    options = parser.parse_args()
+    every = [m for file in ([options.file] if options.file else TESTS) for m in mutants(file)]
+    chosen = every
+    if options.sample is not None:
+        chosen = random.Random(options.seed).sample(every, min(options.sample, len(every)))
+    print(f"{len(chosen)} of {len(every)} mutants", flush=True)
+    survivors = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch)
+        for name in ("minigan", "tests", "pyproject.toml"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, tree / name)
+        for file in dict.fromkeys(mutant.file for mutant in chosen):
+            sound = Mutant(file, 0, "none", (ROOT / file).read_text(encoding="utf-8"))
+            if is_killed(sound, tree):
+                sys.exit(f"error: the tests of {file} fail as it is")
+        for number, mutant in enumerate(chosen, start=1):
+            began = time.monotonic()
+            if not is_killed(mutant, tree):
+                survivors += 1
+                seconds = time.monotonic() - began
+                where = f"{mutant.file}:{mutant.line}"
+                print(f"survived: {where}: {mutant.fault} ({seconds:.0f} s)", flush=True)
+            if number % 25 == 0 or number == len(chosen):
+                print(f"{number - survivors} of {number} killed", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
