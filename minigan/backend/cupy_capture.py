@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from minigan.backend.cupy_backend import CupyBackend
 
 KEPT = 8  # recordings of one step, for batches of as many shapes
-PLAIN = (int, float, str, type(None), np.generic, np.dtype, FunctionType)
+PLAIN = {bool, int, float, str, type(None), FunctionType}
 
 
 class CompiledStep:
@@ -65,7 +65,7 @@ class CompiledStep:
     def __call__(self, *arguments: Any) -> Any:
         if self.failed:
             return self.step(*arguments)
-        frozen = [self.backend.tf32, *frozen_in(self.owner)]
+        frozen = [self.backend.tf32, *frozen_in(self.owner, self.backend)]
         if frozen != self.frozen:
             self._forget(list(self.recordings))
             self.frozen = frozen
@@ -100,30 +100,34 @@ class CompiledStep:
             del self.recordings[each]
 
 
-def frozen_in(owner: Any) -> list[Any]:
+def frozen_in(owner: Any, backend: Backend) -> list[Any]:
     """What a recording of a step takes for granted of the object that the step belongs to.
 
     These are all plain values that can be reached through its attributes, and where its arrays
-    lie. Nobody has to list them, so no list can be incomplete.
+    lie. Nobody has to list them, so no list can be incomplete. It runs before each replay, hence
+    the exact types: a look into a set instead of a question to each class.
     """
     found: list[Any] = []
-    seen: set[int] = set()  # objects may refer to each other in circles
+    seen = {id(backend)}  # objects may refer to each other in circles; the backend keeps caches
     left = [owner]
     while left:
         thing = left.pop()
-        if isinstance(thing, PLAIN):
+        kind = type(thing)
+        if kind in PLAIN:
             found.append(thing)
-        elif isinstance(thing, cupy.ndarray):
+        elif kind is cupy.ndarray:
             found.append(thing.data.ptr)
         elif _is_tensor(thing):
             found += [thing.data.data.ptr, thing.requires_grad]
-        elif id(thing) not in seen and not isinstance(thing, Backend):
+        elif isinstance(thing, np.generic | np.dtype):
+            found.append(thing)
+        elif id(thing) not in seen:
             seen.add(id(thing))
             if isinstance(thing, list | tuple):
                 left += thing
             else:
-                inside = thing if isinstance(thing, Mapping) else getattr(thing, "__dict__", {})
-                left += inside.values()
+                parts = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
+                left += parts.values()
     return found
 
 
