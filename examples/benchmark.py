@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import platform
+import statistics
 import sys
 import tempfile
 import time
@@ -150,6 +151,8 @@ class Benchmark:
                     continue  # it has already met somebody
                 times, facts = self.meet(case, arrays, names, found["unsupported"])
                 for name in times:
+                    own = statistics.median(time for turn in times[name] for time in turn)
+                    say(f"  {name}: {own * 1e3:.4g} ms")
                     turns.setdefault(name, []).extend(times[name])
                     rows[name] = facts[name]
                     if name != first:
