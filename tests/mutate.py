@@ -20,8 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from copy import deepcopy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,22 +67,26 @@ SKIPPED = (ast.Import, ast.ImportFrom, ast.AnnAssign, ast.JoinedStr, ast.Raise)
 
 class Mutant(NamedTuple):
     file: str
+    node: int  # which of the file's nodes has the fault, and which of those that it can have
+    choice: int
     line: int
     fault: str
-    source: str
+
+    def source(self) -> str:
+        """The file with this fault in it."""
+        tree = ast.parse((ROOT / self.file).read_text(encoding="utf-8"))
+        node = list(_nodes(tree))[self.node]
+        commit, _ = _faults(node)[self.choice]
+        commit()
+        return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def mutants(file: str) -> Iterator[Mutant]:
     """Every mutant of a file, in the order of its lines."""
-    text = (ROOT / file).read_text(encoding="utf-8")
-    tree = ast.parse(text)
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     for number, node in enumerate(_nodes(tree)):
         for choice, (_, fault) in enumerate(_faults(node)):
-            changed = deepcopy(tree)
-            twin = list(_nodes(changed))[number]
-            _faults(twin)[choice][0]()
-            source = ast.unparse(ast.fix_missing_locations(changed))
-            yield Mutant(file, node.lineno, fault, source)
+            yield Mutant(file, number, choice, node.lineno, fault)
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
@@ -104,9 +107,9 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _faults(node: ast.AST) -> list[tuple[object, str]]:
+def _faults(node: ast.AST) -> list[tuple[Callable[[], None], str]]:
     """What can be done to a node: the deed, and its name."""
-    found: list[tuple[object, str]] = []
+    found: list[tuple[Callable[[], None], str]] = []
 
     def put(field: str, value: object, fault: str) -> None:
         found.append((lambda: setattr(node, field, value), fault))
@@ -140,7 +143,7 @@ def _faults(node: ast.AST) -> list[tuple[object, str]]:
     return found
 
 
-def _leave_out(body: list[ast.stmt], place: int) -> object:
+def _leave_out(body: list[ast.stmt], place: int) -> Callable[[], None]:
     return lambda: body.__setitem__(place, ast.Pass())
 
 
@@ -148,16 +151,16 @@ def _short(statement: ast.stmt) -> str:
     return ast.unparse(statement).splitlines()[0][:60]
 
 
-def is_killed(mutant: Mutant, tree: Path) -> bool:
-    """Whether the tests of the file fail, in the copy at `tree`, with the mutant in its place."""
-    path = tree / mutant.file
+def is_killed(file: str, source: str, tree: Path) -> bool:
+    """Whether the tests of a file fail, in the copy at `tree`, with another source in its place."""
+    path = tree / file
     whole = path.read_text(encoding="utf-8")
-    path.write_text(mutant.source, encoding="utf-8")
+    path.write_text(source, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONPATH": str(tree), "OPENBLAS_NUM_THREADS": "1", "CI": "1"}
     try:
         done = subprocess.run(
-            [*command, *TESTS[mutant.file]],
+            [*command, *TESTS[file]],
             cwd=tree,
             env=environment,
             capture_output=True,
@@ -188,12 +191,11 @@ def main() -> int:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, tree / name)
         for file in dict.fromkeys(mutant.file for mutant in chosen):
-            sound = Mutant(file, 0, "none", (ROOT / file).read_text(encoding="utf-8"))
-            if is_killed(sound, tree):
+            if is_killed(file, (ROOT / file).read_text(encoding="utf-8"), tree):
                 sys.exit(f"error: the tests of {file} fail as it is")
         for number, mutant in enumerate(chosen, start=1):
             began = time.monotonic()
-            if not is_killed(mutant, tree):
+            if not is_killed(mutant.file, mutant.source(), tree):
                 survivors += 1
                 seconds = time.monotonic() - began
                 where = f"{mutant.file}:{mutant.line}"

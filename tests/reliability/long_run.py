@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import threading
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +50,8 @@ def long_run(folder: Path, steps: int) -> list[Look]:
 
     every = {"log": LOG_EVERY, "sample": steps // LOOKS, "checkpoint": steps // 200}
     flags = [part for name, n in every.items() for part in (f"--{name}-every", str(n))]
-    assert small_run(folder, *flags, "--max-steps", str(steps), describe=describe) == 0
+    with open(os.devnull, "w") as nothing, redirect_stderr(nothing):  # a line for each epoch
+        assert small_run(folder, *flags, "--max-steps", str(steps), describe=describe) == 0
     return looks
 
 
