@@ -227,6 +227,15 @@ def test_a_backward_that_fails_changes_no_gradient():
     assert x.grad is None and y.grad.tolist() == before
 
 
+def test_who_writes_to_memory_can_say_so():
+    x, w = leaf(mg, 1, 2), constant(mg, 3, 4)
+    y = (x * w).sum()
+    w.data[:] = 0
+    w.mark_changed()
+    with pytest.raises(RuntimeError, match="overwritten in place"):
+        y.backward()
+
+
 def test_the_table_in_the_docs_says_the_same():
     row = re.compile(r"^\| (.+?) \| (\w+) \| (\w+) \| `(\w+)` \|$", re.MULTILINE)
     assert row.findall(TABLE.read_text(encoding="utf-8")) == [

@@ -12,12 +12,14 @@ import io
 import json
 import os
 import stat
+import sys
 import uuid
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -432,12 +434,35 @@ def _read_cache(cache: Path, beside: Path, record: dict[str, Any]) -> NDArray[np
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` once it is complete, and never before."""
+    _remove_abandoned(path)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with open(unfinished, "wb") as file:
+            _claim(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the unfinished files, each as large as the cache, of processes that were killed."""
+    for unfinished in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 32}"):
+        with suppress(OSError), open(unfinished, "rb") as file:
+            if _claim(file):
+                unfinished.unlink()
+
+
+def _claim(file: BinaryIO) -> bool:
+    """Lock a file for as long as it is open here; False if a process that runs has it already."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # or a file system that knows no locks
+        return False
+    return True

@@ -513,6 +513,20 @@ def test_an_interrupted_rebuild_harms_nothing(folder, tmp_path, monkeypatch):
     assert len(image_folder(folder, 8, cache=cache)) == 4
 
 
+def test_what_a_killed_process_left_behind_is_removed(folder, tmp_path):
+    """Each is as large as the cache; and one that is still being written must stay."""
+    abandoned, busy = (tmp_path / f".a.npy.{digit * 32}" for digit in "4c")
+    somebodys = tmp_path / ".a.npy.backup"
+    for path in (abandoned, busy, somebodys):
+        path.write_bytes(b"half a cache")
+    with open(busy, "rb") as file:
+        assert module._claim(file)
+        image_folder(folder, 8, cache=tmp_path / "a.npy")
+        assert busy.exists() and not abandoned.exists()
+    image_folder(folder, 8, 1, cache=tmp_path / "a.npy")
+    assert not busy.exists() and somebodys.exists()
+
+
 def test_a_full_disk_is_said(folder, tmp_path, monkeypatch):
     def full(file):
         raise OSError(28, "No space left on device")
