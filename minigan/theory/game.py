@@ -111,12 +111,9 @@ class Game:
 
     def generator_step(self) -> None:
         with nn.frozen(self.discriminator):
-            loss = self.objective.generator_loss(self.fake_scores())
+            fake = self.generator(self.noise(self.batch_size))
+            loss = self.objective.generator_loss(self.discriminator(fake))
         self.generator_optimizer.minimize(loss)
-
-    def fake_scores(self) -> Tensor:
-        """s(G(z)) for a fresh batch: (batch_size, 1)."""
-        return self.discriminator(self.generator(self.noise(self.batch_size)))
 
 
 def slope_penalty(critic: nn.Module, points: Tensor) -> Tensor:

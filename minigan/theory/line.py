@@ -219,23 +219,24 @@ def race(*, steps: int = 500, seed: int = 0) -> Race:
     """
     looks = list(range(0, steps + 1, max(1, steps // 100)))
     result = Race(looks, {})
-    for loss, optimizer in (("saturating", SGD), ("non-saturating", SGD), ("saturating", Adam)):
-        objective = SATURATING if loss == "saturating" else NON_SATURATING
-        game = _far_game(objective, optimizer, seed)
-        for _ in range(2 * steps):
-            game.discriminator_step()
-        distances = result.distances[f"{loss}, {optimizer.__name__}"] = []
-        for step in range(steps + 1):
-            if step in looks:
-                with no_grad():
-                    points = game.generator(Tensor(NOISE)).numpy()
-                distances.append(transport_distance(points, FAR_SAMPLES))
-            game.step()
+    for loss, objective in (("saturating", SATURATING), ("non-saturating", NON_SATURATING)):
+        for optimizer in (SGD, Adam):
+            game = _far_game(objective, optimizer, seed)
+            for _ in range(2 * steps):
+                game.discriminator_step()
+            distances = result.distances[f"{loss}, {optimizer.__name__}"] = []
+            for step in range(steps + 1):
+                if step in looks:
+                    distances.append(_distance_from_data(game.generator))
+                game.step()
     return result
 
 
-NOISE = np.linspace(-1, 1, 1000, dtype=np.float32)[:, None]
-FAR_SAMPLES = FAR_DATA.sample(RandomGenerator(0), 1000).numpy()
+@no_grad()
+def _distance_from_data(generator: nn.Module) -> float:
+    z = np.linspace(-1, 1, 1000, dtype=np.float32)[:, None]  # (1000, 1)
+    data = FAR_DATA.sample(RandomGenerator(0), len(z))
+    return transport_distance(generator(Tensor(z)).numpy(), data.numpy())
 
 
 def transport_distance(a: Array, b: Array) -> float:

@@ -56,7 +56,7 @@ class Snapshot(NamedTuple):
 def ring(
     objective: Objective, *, discriminator_lr: float = 1e-3, steps: int = 1500, seed: int = 0
 ) -> list[Snapshot]:
-    """Train a generator on RING for `steps` rounds, and look at it six times on the way."""
+    """Train a generator on RING for `steps` rounds, and look at it five times on the way."""
     manual_seed(seed)
     random = RandomGenerator(seed).fork("ring")
     generator = perceptron(LATENT_DIM, 2, width=128)
@@ -74,7 +74,7 @@ def ring(
         noise=lambda count: Tensor(random.normal((count, LATENT_DIM))),
         random=random,
     )
-    looks = {round(share * steps) for share in (0.02, 0.06, 0.15, 0.3, 0.6, 1)}
+    looks = {round(share * steps) for share in (0.06, 0.15, 0.3, 0.6, 1)}
     snapshots = []
     for step in range(steps + 1):
         if step in looks:

@@ -7,7 +7,7 @@ best discriminator, the divergence. Next: game.py.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -81,18 +81,25 @@ class Ring(NamedTuple):
 
 
 def perceptron(
-    inputs: int, outputs: int, *, width: int, hidden: int = 2, activation: Any = None
+    inputs: int, outputs: int, *, width: int, activation: nn.Module | None = None
 ) -> nn.Sequential:
-    """Linear layers with `hidden` activations between them: (N, inputs) -> (N, outputs).
+    """Two hidden layers, `width` units each: (N, inputs) -> (N, outputs).
 
     The activation is LeakyReLU(0.2) unless another module is given. The weights start at
     U(±√(3/inputs of the layer)), which keeps the spread of what comes in; torch's own default
     would shrink it to a third in each layer, and the generator would begin as a point.
     """
-    widths = [inputs, *[width] * hidden, outputs]
-    layers: list[nn.Module] = []
-    for wide, next_wide in zip(widths[:-1], widths[1:], strict=True):
-        linear = nn.Linear(wide, next_wide)
-        nn.init.kaiming_uniform_(linear.weight, a=1)
-        layers += [linear, activation or nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers[:-1])  # the last layer has no activation
+    activation = activation or nn.LeakyReLU(0.2)
+    return nn.Sequential(
+        _linear(inputs, width),
+        activation,
+        _linear(width, width),
+        activation,
+        _linear(width, outputs),
+    )
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.kaiming_uniform_(layer.weight, a=1)
+    return layer

@@ -59,6 +59,7 @@ def test_the_better_d_is_the_less_the_saturating_loss_says():
 def test_only_the_non_saturating_loss_gets_under_way_with_sgd():
     found = line.race(steps=200)
     assert sorted(found.distances) == [
+        "non-saturating, Adam",
         "non-saturating, SGD",
         "saturating, Adam",
         "saturating, SGD",

@@ -1,4 +1,4 @@
-"""examples/theory.py, a few steps of each experiment; docs/theory.md, its code and pictures."""
+"""examples/theory.py, a few steps of each experiment; the pictures of docs/theory.md."""
 
 import json
 import re
@@ -41,14 +41,6 @@ def test_wrong_arguments_end_with_a_line(arguments, tmp_path, capsys):
 
 
 # ---------------------------------------------------------------- the page
-
-
-def test_the_code_of_the_page_runs():
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(block, names)
 
 
 def test_the_page_shows_every_picture():

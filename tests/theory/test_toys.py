@@ -52,11 +52,11 @@ def test_samples_of_the_ring():
 
 def test_the_perceptron():
     manual_seed(0)
-    net = perceptron(2, 3, width=200, hidden=4)
+    net = perceptron(2, 3, width=200)
     kinds = [type(layer) for layer in net]
-    assert kinds == [nn.Linear, nn.LeakyReLU] * 4 + [nn.Linear]
+    assert kinds == [nn.Linear, nn.LeakyReLU] * 2 + [nn.Linear]
     y = net(Tensor(RandomGenerator(1).normal((1000, 2)))).numpy()
     assert y.shape == (1000, 3)
-    assert 0.1 < y.std() < 2  # with torch's default weights, 0.02
+    assert 0.3 < y.std() < 2  # with torch's default weights, 0.1
     smooth = perceptron(1, 1, width=4, activation=nn.Tanh())
     assert [type(layer) for layer in smooth][1::2] == [nn.Tanh, nn.Tanh]
