@@ -1,0 +1,118 @@
+"""The measurements on a GPU run, count what they say they count, and need a GPU to do so."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigan.backend import Window
+from minigan.gans.gan import MLPGAN
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def examples_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+
+
+@pytest.fixture
+def gpu(backend: Any) -> Any:
+    if backend.name == "numpy":
+        pytest.skip("about CuPy: run with --backend cupy-on-cpu, or on a GPU with --backend cupy")
+    return backend
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+def test_everything_is_measured_with_one_command(gpu: Any, capsys: pytest.CaptureFixture) -> None:
+    assert module("gpu_check").main(["--quick"]) == 0
+    said = capsys.readouterr().out
+    for name in ("MLP GAN, batch 8", "DCGAN 32×32×1, batch 4"):
+        assert f"{name}, width ×0.125: milliseconds a step" in said
+        assert f"{name}, width ×0.125: a replayed step takes the GPU" in said
+    assert said.count("| minigan, recorded | ") == 2
+    assert said.count("| all others | | | ") == 2
+    assert "At best: " in said
+    assert "mnist_gan.py --backend cupy --recipe tutorial --max-steps 6: " in said
+
+
+def test_without_a_gpu_it_is_one_line() -> None:
+    program = "import sys\nsys.modules['cupy'] = None\nsys.path.insert(0, 'examples')\n"
+    program += "import gpu_check\nfrom minigan.training.command import run_command\n"
+    program += "run_command(gpu_check.main)\n"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: CuPy is ") and done.stderr.count("\n") == 1
+
+
+def test_torch_plays_the_same_games() -> None:
+    games, cases = module("gpu.games"), module("contenders.cases")
+    for case, count in ((cases.mlp_gan(4, width=0.125), 2), (cases.dcgan(4, 32, 1, width=0.1), 3)):
+        arrays = games.arrays_of(case)
+        plays = games.torch_games(case, arrays, device="cpu", compiled=False)
+        assert len(plays) == count
+        for play in plays.values():
+            d_loss, g_loss = play()
+            assert 0.3 < float(d_loss) < 3 and 0.3 < float(g_loss) < 3
+
+
+def test_bytes_and_flop_of_each_kernel(gpu: Any) -> None:
+    kernels = module("gpu.kernels")
+    a, b = (gpu.xp.ones(shape, "float32") for shape in ((3, 4), (4, 5)))
+    x, w = (gpu.xp.ones(shape, "float32") for shape in ((2, 6, 7, 3), (2, 3, 3, 5)))
+    window = Window((1, 2), (0, 1))
+    with kernels.watched(gpu) as calls:
+        gpu.matmul(a, b)
+        y = gpu.convolution(x, w, window)
+        gpu.transposed_convolution(y, w, window, (6, 7))
+        gpu.kernel_gradient(y, x, window, (2, 3))
+        gpu.sum(a, (0,), False)  # it calls column_sums, which is part of it
+        gpu.elementwise(np.add, [a, 1.0])
+    product = 2 * 3 * 4 * 5
+    convolution = 2 * (2 * 5 * 4) * (2 * 3 * 3) * 5  # places, numbers in a kernel, channels out
+    assert [call.flop for call in calls] == [product, *[convolution] * 3, 0, 0]
+    numbers = [12 + 20 + 15, *[252 + 90 + 200] * 3, 12 + 4, 12 + 12]
+    assert [call.bytes for call in calls] == [4 * n for n in numbers]
+    assert [call.rounded for call in calls] == [False, True, True, True, False, False]
+    assert calls[0].name == "matmul 3×4, 4×5"
+    assert "matmul" not in vars(gpu)  # the class's own methods are back
+
+
+def test_a_step_is_taken_apart(gpu: Any) -> None:
+    kernels = module("gpu.kernels")
+    gan = MLPGAN(backend=gpu)
+    shape = gan.settings.image_shape
+    real = module("minigan").Tensor(gpu.xp.zeros((4, *shape), "float32"))
+    with kernels.watched(gpu) as calls:
+        gan.play_round(real)
+    # Forward, input gradient and weight gradient of each layer: 2·N·inputs·outputs each
+    g = [(100, 128), (128, 256), (256, 512), (512, 1024), (1024, 784)]
+    d = [(784, 512), (512, 256), (256, 1)]
+    of_g = sum(n * m * (2 if i == 0 else 3) for i, (n, m) in enumerate(g))  # no gradient of noise
+    of_d = sum(n * m * 2 for n, m in d)  # G's step: forward and input gradients
+    of_d += 2 * sum(n * m * (2 if i == 0 else 3) for i, (n, m) in enumerate(d))
+    assert sum(call.flop for call in calls) == 2 * 4 * (of_g + of_d)
+
+
+def test_what_takes_less_than_a_twentieth_is_put_together() -> None:
+    kernels = module("gpu.kernels")
+    found = [
+        kernels.Cost("a product", 2, 4e-6, 4000, 8_000_000, False),
+        kernels.Cost("a walk", 1, 1.7e-6, 3400, 0, False),
+        kernels.Cost("little", 3, 1e-7, 10, 0, False),
+    ]
+    head, rule, *rows = kernels.table(found, kernels.Peak(4e9, 8e12, 16e12))
+    assert head.count("|") == rule.count("|") == 9
+    assert rows == [
+        "| a product | 2 | 4.00 | 80% | 1 | 25% | 2.00 | 25% |",
+        "| a walk | 1 | 1.70 | 17% | 2 | 50% | | |",
+        "| all others | | | 3% | | | | |",
+    ]
