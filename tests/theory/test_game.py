@@ -96,6 +96,22 @@ def small_game(objective, seed=0):
     )
 
 
+def test_the_slope_is_asked_for_between_real_and_fake(monkeypatch):
+    asked = []
+
+    def penalty(critic, points):
+        asked.extend(points.numpy().ravel().tolist())
+        return critic(points).mean()
+
+    monkeypatch.setattr(game, "slope_penalty", penalty)
+    play = small_game(WASSERSTEIN)
+    play.real = lambda count: Tensor(np.full((count, 1), 5, np.float32))
+    play.generator = lambda z: Tensor(np.full(z.shape, 1, np.float32))
+    play.discriminator_step()
+    assert len(asked) == 32
+    assert 1 <= min(asked) < 2 and 4 < max(asked) <= 5  # from end to end
+
+
 def weights(network):
     return np.concatenate([p.numpy().ravel() for p in network.parameters()])
 
