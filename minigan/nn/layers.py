@@ -72,7 +72,9 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features, self.out_features = in_features, out_features
-        self.weight = init.kaiming_uniform_(_empty(out_features, in_features), a=math.sqrt(5))
+        # The memory order is (in, out): that is how the gradient comes out of its matrix product.
+        memory = _memory(in_features, out_features)
+        self.weight = init.kaiming_uniform_(Parameter(memory.T), a=math.sqrt(5))
         self.bias = None
         if bias:
             bound = 1 / math.sqrt(max(in_features, 1))
