@@ -7,6 +7,7 @@ refuses to go on with numbers that are no longer finite.
 from __future__ import annotations
 
 import argparse
+import bisect
 import dataclasses
 import math
 import operator
@@ -222,11 +223,19 @@ class Session:
                 self.writer.add_scalar(name, value, report.iteration)
 
     def _not_finite(self) -> str | None:
-        """The first parameter, or moment of an optimizer, with a number that is not finite."""
-        for optimizer in (self.gan.generator_optimizer, self.gan.discriminator_optimizer):
-            for flat in (optimizer.flat, *optimizer.state):  # in one piece: at a GPU, two kernels
-                if not bool(self.gan.backend.xp.isfinite(flat).all()):
-                    return self.gan.not_finite() or "the memory of an optimizer"
+        """The first parameter, or moment of one, that holds NaN or infinity, by name, or None."""
+        for name in ("generator", "discriminator"):
+            optimizer = getattr(self.gan, f"{name}_optimizer")
+            flats = zip(
+                ("", *optimizer.state_names), (optimizer.flat, *optimizer.state), strict=True
+            )
+            for moment, flat in flats:  # each in one piece: on a GPU, that is two kernels
+                finite = self.gan.backend.xp.isfinite(flat)
+                if not bool(finite.all()):
+                    index = bisect.bisect(optimizer.bounds, int(finite.argmin())) - 1
+                    parameters = list(getattr(self.gan, name).named_parameters())
+                    where = f"{name}.{parameters[index][0]}"
+                    return f"{moment} of {where}" if moment else where
         return None
 
     def _save_picture(self) -> None:
