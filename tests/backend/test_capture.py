@@ -70,6 +70,7 @@ def test_replay_equals_eager_bit_for_bit_with_partial_batches(gpu: Any) -> None:
 def test_a_recording_does_not_need_the_memory_twice(gpu: Any) -> None:
     """What the round took before it was given a pool of its own goes back to the GPU."""
     usual = gpu.xp.get_default_memory_pool()
+    usual.free_all_blocks()
     play = gpu.compiled(MLPGAN(SMALL, seed=3, backend=gpu).play_round)
     played(play, gpu, [500])
     before = usual.free_bytes()

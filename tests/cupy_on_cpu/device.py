@@ -56,6 +56,7 @@ class Device:
     def __init__(self) -> None:
         self.calls: list[Call] | None = None  # noted while `recording`
         self.live: dict[int, int] = {}  # address -> bytes
+        self.pinned: set[int] = set()  # of these, the host's memory that CUDA knows
         self.capturing: dict[int, list[Callable[[], None]]] = {}  # stream -> the work noted so far
         self._graphs: dict[int, list[Callable[[], None]]] = {}
         self._events: dict[int, float] = {}
@@ -112,7 +113,13 @@ class Device:
         if address in self.live:  # not 0, and not from before a reload
             self._check_guard(address)
             del self.live[address]
+            self.pinned.discard(address)
             libc.free(address)
+
+    def host_alloc(self, size: int, flags: int) -> int:
+        address = self.malloc(size)
+        self.pinned.add(address)
+        return address
 
     def check_guards(self) -> None:
         """Raise if a kernel wrote past the end of an allocation.
@@ -135,8 +142,15 @@ class Device:
         ctypes.memmove(to, source, size)
 
     def memcpy_async(self, to: int, source: int, size: int, kind: int, stream: int) -> None:
-        direction = {1: "host to device", 2: "device to host", 3: "device to device"}.get(kind, "?")
+        # CuPy often leaves it to CUDA to see by the addresses where they are.
+        direction = f"{self._place(source)} to {self._place(to)}"
         self.do("memcpy", direction, stream, lambda: _nothing(ctypes.memmove(to, source, size)))
+
+    def _place(self, address: int) -> str:
+        for start, size in self.live.items():
+            if start <= address < start + size:
+                return "host" if start in self.pinned else "device"
+        return "host"
 
     def memset(self, to: int, value: int, size: int) -> None:
         self._wait("memset", refused=bool(self.capturing))
@@ -248,7 +262,7 @@ class Device:
             "graphInstantiate": self.graph_instantiate,
             "graphLaunch": self.graph_launch,
             "graphUpload": _nothing,
-            "hostAlloc": lambda size, flags: self.malloc(size),
+            "hostAlloc": self.host_alloc,
             "malloc": self.malloc,
             "memGetInfo": lambda: (8 << 30, 16 << 30),
             "memcpy": self.memcpy,
