@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from minigan.backend.random import RandomStream
 
 PIECE = 1 << 16  # numbers: 256 KiB of float32. Smaller ones make the threads queue for Python
+ALONE = 1 << 20  # numbers: up to here, one thread has added up columns before a second one wakes
 WIDE = 2048  # numbers: a row long enough for NumPy's inner loop to run at full speed
 
 
@@ -86,7 +87,7 @@ class NumpyBackend(Backend):
         def add_up(piece: slice) -> np.ndarray:
             return wide[piece].sum(axis=0)  # (some of M/k, k·C) -> (k·C,)
 
-        partial = self.threads.run(add_up, _row_pieces(wide))
+        partial = self._over_rows(add_up, wide)
         return np.sum(partial, axis=0).reshape(-1, rows.shape[1]).sum(axis=0)
 
     def column_products(
@@ -100,7 +101,7 @@ class NumpyBackend(Backend):
             product *= wide[piece]
             return product.sum(axis=0)
 
-        partial = self.threads.run(add_up, _row_pieces(wide))
+        partial = self._over_rows(add_up, wide)
         return np.sum(partial, axis=0).reshape(-1, len(center)).sum(axis=0)
 
     def column_moments(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +115,7 @@ class NumpyBackend(Backend):
             from_mean *= from_mean
             return from_mean.sum(axis=0)
 
-        partial = self.threads.run(add_up, _row_pieces(wide))
+        partial = self._over_rows(add_up, wide)
         squares = np.sum(partial, axis=0).reshape(-1, columns).sum(axis=0)
         return mean, squares / rows.dtype.type(count)
 
@@ -134,8 +135,15 @@ class NumpyBackend(Backend):
                 y += rows[piece] * scale
             y += wide_shift
 
-        self.threads.run(compute, _row_pieces(wide[0]))
+        self._over_rows(compute, wide[0])
         return result
+
+    def _over_rows(self, work: Callable[[slice], Any], rows: np.ndarray) -> list[Any]:
+        """[work(some rows), …], shared out among the threads if that pays."""
+        pieces = _row_pieces(rows)
+        if rows.size < ALONE:
+            return [work(piece) for piece in pieces]
+        return self.threads.run(work, pieces)
 
     # ---- convolution, channels last ----------------------------------------------------------
 

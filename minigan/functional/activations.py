@@ -61,13 +61,12 @@ class Tanh(Elementwise):
 class Sigmoid(Elementwise):
     """y = 1 / (1 + e⁻ˣ)        dL/dx = g · y · (1 − y)
 
-    Written with e^−|x|, which cannot overflow: for x < 0, y = e^x / (1 + e^x).
+    Written as e^min(x, 0) / (1 + e^−|x|), in which nothing can overflow.
     """
 
     def forward(self, x: Array) -> Array:
         xp = backend_of(x).xp
-        e = xp.exp(-xp.abs(x))
-        return xp.where(x >= 0, 1, e) / (1 + e)
+        return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
         return g * y * (1 - y)
