@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from minigan import nn
-from minigan.backend import get_backend, set_num_threads
+from minigan.backend import set_num_threads
 from minigan.backend.random import Generator as RandomGenerator
 from minigan.backend.random import manual_seed
 from minigan.data import DataLoader, ImageDataset, mnist
 from minigan.errors import UserError
 from minigan.functional import cross_entropy
-from minigan.gans import rebuild
 from minigan.gans.dcgan import DCGAN
 from minigan.optim import Adam
 from minigan.tensor import Tensor, no_grad
-from minigan.training.checkpoint import atomic_write, load_checkpoint
+from minigan.training.checkpoint import atomic_write, checkpoint_of, load_gan
 from minigan.training.command import natural, positive, run_command
 
 Rows = NDArray[np.float32]  # (N, features)
@@ -55,14 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.threads:
         set_num_threads(options.threads)
-    path = options.checkpoint
-    path = path / "checkpoint.safetensors" if path.is_dir() else path
-    checkpoint = load_checkpoint(path)
-    backend = get_backend(options.backend)
-    gan = rebuild(checkpoint.tensors, checkpoint.metadata, backend=backend, where=path)
+    path = checkpoint_of(options.checkpoint)
+    gan = load_gan(path, backend=options.backend)
     if not isinstance(gan, DCGAN) or gan.settings.channels != 1:
         raise UserError(f"{path} is no DCGAN of gray digits, but a {gan.name}: {gan.settings}")
-    untrained = DCGAN(gan.settings, seed=options.seed, backend=backend)
+    untrained = DCGAN(gan.settings, seed=options.seed, backend=gan.backend)
 
     train, test = (mnist(split, options.data) for split in ("train", "test"))
     if options.labels + VALIDATION > len(train):
