@@ -56,6 +56,7 @@ def fits(window: Window, kernel: tuple[int, ...], places: tuple[int, ...]) -> bo
 
 
 def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
+    """y = sumsᵀ(differences(x) · sums(w)), where ᵀ is the adjoint"""
     height, width = window.outputs(x.shape[1:3], w.shape[:2])
     blocks, out = (height // 2, width // 2), w.shape[3]
     w_sums = _kernel_sums(threads, w, window)  # (9, K, O)
@@ -74,6 +75,7 @@ def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) 
 def transposed_convolution(
     threads: Threads, g: np.ndarray, w: np.ndarray, window: Window, size: tuple[int, int]
 ) -> np.ndarray:
+    """x = differencesᵀ(sums(g) · sums(w))"""
     blocks = g.shape[1] // 2, g.shape[2] // 2
     w_sums = _kernel_sums(threads, w, window).transpose(0, 2, 1)  # (9, O, K)
     x = np.empty((len(g), *size, w.shape[2]), g.dtype)
@@ -90,6 +92,7 @@ def transposed_convolution(
 def kernel_gradient(
     threads: Threads, g: np.ndarray, x: np.ndarray, window: Window, kernel: tuple[int, int]
 ) -> np.ndarray:
+    """w = sumsᵀ(differences(x) · sums(g))"""
     blocks = g.shape[1] // 2, g.shape[2] // 2
     (down, right), channels, out = window.stride, x.shape[3], g.shape[3]
 
