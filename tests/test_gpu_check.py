@@ -3,11 +3,13 @@
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from minigan.backend import Window
 from minigan.gans.gan import MLPGAN
@@ -16,8 +18,11 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def examples_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The examples can be imported, and torch's device, which they choose, is put back."""
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    yield
+    torch.set_default_device(None)
 
 
 @pytest.fixture
