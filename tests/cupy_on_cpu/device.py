@@ -147,7 +147,7 @@ class Device:
         self.do("memcpy", direction, stream, lambda: _nothing(ctypes.memmove(to, source, size)))
 
     def _place(self, address: int) -> str:
-        for start, size in self.live.items():
+        for start, size in list(self.live.items()):  # a copy: other threads may allocate meanwhile
             if start <= address < start + size:
                 return "host" if start in self.pinned else "device"
         return "host"
