@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,8 +55,8 @@ def build(source: str, *, options: Sequence[str] = ()) -> Path:
     recipe = "\0".join([*command, source, _headers()])
     library = cache_folder() / (hashlib.sha256(recipe.encode()).hexdigest()[:32] + ".so")
     if not library.exists():
-        # Under a name of its own first: two test runs may compile the same kernel at once.
-        mine = library.with_suffix(f".{os.getpid()}.so")
+        # Under a name of its own first: others may compile the same kernel at this moment.
+        mine = library.with_suffix(f".{os.getpid()}-{threading.get_ident()}.so")
         try:
             done = subprocess.run(
                 [*command, "-x", "c++", "-", "-o", str(mine)],
