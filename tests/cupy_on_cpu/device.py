@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -111,8 +111,7 @@ class Device:
 
     def free(self, address: int) -> None:
         if address in self.live:  # not 0, and not from before a reload
-            self._check_guard(address)
-            del self.live[address]
+            self._check_guard(address, self.live.pop(address))
             self.pinned.discard(address)
             libc.free(address)
 
@@ -127,11 +126,18 @@ class Device:
         CuPy's memory pool hands out pieces of large allocations. To see single arrays here, make
         them under `cupy.cuda.using_allocator(None)`, which asks `malloc` for each.
         """
-        for address in self.live:
-            self._check_guard(address)
+        for address, size in self._allocations():
+            self._check_guard(address, size)
 
-    def _check_guard(self, address: int) -> None:
-        size = self.live[address]
+    def _allocations(self) -> Iterable[tuple[int, int]]:
+        """Each address and its bytes, as of now.
+
+        Going through `live` itself would not do: other threads may allocate meanwhile, and even
+        this one, for making a pair may start Python's garbage collection, which frees arrays.
+        """
+        return self.live.copy().items()
+
+    def _check_guard(self, address: int, size: int) -> None:
         behind = ctypes.string_at(address + size, GUARD_BYTES)
         if behind != bytes([GUARD]) * GUARD_BYTES:
             first = next(i for i, byte in enumerate(behind) if byte != GUARD)
@@ -147,7 +153,7 @@ class Device:
         self.do("memcpy", direction, stream, lambda: _nothing(ctypes.memmove(to, source, size)))
 
     def _place(self, address: int) -> str:
-        for start, size in list(self.live.items()):  # a copy: other threads may allocate meanwhile
+        for start, size in self._allocations():
             if start <= address < start + size:
                 return "host" if start in self.pinned else "device"
         return "host"
@@ -196,7 +202,7 @@ class Device:
 
     def stream_end_capture(self, stream: int) -> int:
         work = self.capturing[stream]
-        for joined in [s for s, noted in self.capturing.items() if noted is work]:
+        for joined in [s for s, noted in self.capturing.copy().items() if noted is work]:
             del self.capturing[joined]
         self._event_captures.clear()
         graph = self.handle()
