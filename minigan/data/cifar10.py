@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from minigan.data.loader import ImageDataset
-from minigan.errors import UserError
+from minigan.errors import UserError, refuse_special_file
 
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 IMAGES_PER_FILE = 10_000
@@ -80,6 +80,7 @@ def _read_binary(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int64
     size = IMAGES_PER_FILE * (1 + BYTES)
     for i, path in enumerate(paths):
         try:
+            refuse_special_file(path)
             with open(path, "rb") as file:
                 data = file.read(size + 1)  # one byte more shows that a file is too long
         except OSError as error:
@@ -109,6 +110,7 @@ def _read_sheet(path: Path) -> NDArray[np.uint8]:
     """(n, 1024, 3): one image a row."""
     wanted = (32 * 32, IMAGES_PER_FILE)  # width, height
     try:
+        refuse_special_file(path)
         # A larger sheet is an error here, so Pillow need not warn of it.
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as sheet:
             size, mode = sheet.size, sheet.mode
@@ -125,6 +127,7 @@ def _read_sheet(path: Path) -> NDArray[np.uint8]:
 def _read_labels(path: Path, count: int) -> NDArray[np.int64]:
     """(count,) from a JSON list of numbers."""
     try:
+        refuse_special_file(path)
         with open(path, "rb") as file:
             labels = json.loads(file.read(LARGEST_LABEL_FILE))
     except (OSError, ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.errors import UserError
+from minigan.errors import UserError, refuse_special_file
 from minigan.evaluation.evaluate import COUNT, Reference, draw, evaluate
 from minigan.gans.base import GAN
 from minigan.training.checkpoint import atomic_write, previous_of, save_checkpoint
@@ -79,6 +79,7 @@ class Evaluations:
     def _read(self, last: int) -> list[Row]:
         """The rows up to iteration `last`."""
         try:
+            refuse_special_file(self.path)
             with open(self.path, newline="", encoding="utf-8") as file:
                 return [row for row in csv.DictReader(file) if int(row["iteration"]) <= last]
         except FileNotFoundError:

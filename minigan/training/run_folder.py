@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.errors import UserError
+from minigan.errors import UserError, refuse_special_file
 from minigan.training.checkpoint import (
     Checkpoint,
     atomic_write,
@@ -323,9 +323,7 @@ def _damaged(path: Path) -> Path:
 
 
 def _text_of(path: Path) -> str:
-    """What a file holds. A pipe would block, and a device never end: neither is read."""
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "not a plain file")
+    refuse_special_file(path)
     return path.read_text(encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -102,6 +103,21 @@ def test_damaged_sheets(tmp_path):
     assert "it has 1024 × 7 in mode RGB" in message(tmp_path)
     Image.new("L", (1024, COUNT)).save(path)
     assert "it has 1024 × 6 in mode L" in message(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (write_binary, "data_batch_2.bin"),
+        (write_sheets, "data_batch_2.png"),
+        (write_sheets, "train_lables.json"),
+    ],
+)
+def test_a_pipe_in_place_of_a_file_does_not_block(tmp_path, write, name):
+    (write(tmp_path) / name).unlink()
+    os.mkfifo(tmp_path / name)
+    said = message(tmp_path)
+    assert f"{name} cannot be read" in said and "not a plain file" in said
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from unittest import mock
 import numpy as np
 from PIL import Image
 
+from minigan.data.cifar10 import cifar10
 from minigan.data.image_folder import image_folder
 from minigan.data.mnist import LARGEST_EXPANSION, read_idx
 from minigan.errors import UserError
@@ -262,6 +263,40 @@ def archive_seeds() -> list[bytes]:
     return seeds
 
 
+# --- CIFAR-10 -------------------------------------------------------------------------------------
+
+CIFAR_FILES = ["test_batch.bin", "test_batch.png", "test_lables.json"]
+
+
+def cifar(content: bytes) -> np.ndarray | None:
+    """The first byte chooses a file of CIFAR-10's two forms, of two images; the rest is in it."""
+    which, content = (content[0] if content else 0) % len(CIFAR_FILES), content[1:]
+    folder = _scratch() / "cifar"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for seed in cifar_seeds()[1:]:
+        (folder / CIFAR_FILES[seed[0]]).write_bytes(seed[1:])
+    (folder / CIFAR_FILES[which]).write_bytes(content)
+    module = importlib.import_module("minigan.data.cifar10")
+    try:
+        with mock.patch.object(module, "IMAGES_PER_FILE", 2), _bounded(len(content), 40):
+            dataset = cifar10(folder, "test")
+    except UserError as error:
+        return _one_line(error)
+    assert dataset.images.shape == (2, 3, 32, 32) and dataset.labels.max() < 10
+    return dataset.images
+
+
+@cache
+def cifar_seeds() -> list[bytes]:
+    stream = io.BytesIO()
+    Image.fromarray(np.arange(2 * 1024 * 3).astype(np.uint8).reshape(2, 1024, 3)).save(
+        stream, "PNG"
+    )
+    binary = b"".join(bytes([label]) + bytes(range(256)) * 12 for label in (3, 9))
+    return [b"\0" + binary, b"\1" + stream.getvalue(), b"\2[3, 9]"]
+
+
 # --- the text files of a run ----------------------------------------------------------------------
 
 SETTINGS = {"settings": {"latent_dim": 3, "widths": [4, 5]}, "seed": 0, "epochs": 2}
@@ -303,6 +338,7 @@ TARGETS = {
     "system": Target(system, system_seeds),
     "picture": Target(picture, picture_seeds),
     "archive": Target(archive, archive_seeds),
+    "cifar": Target(cifar, cifar_seeds),
     "run_folder": Target(run_folder, run_folder_seeds),
 }
 

@@ -1,6 +1,7 @@
 """Evaluations during a run: they change nothing, resume exactly, and keep the best checkpoint."""
 
 import csv
+import os
 from dataclasses import replace
 
 import pytest
@@ -134,4 +135,10 @@ def test_images_that_the_judge_cannot_read_are_an_error_before_training(train, t
 def test_a_table_that_is_none_is_one_clear_error(tmp_path, reference):
     (tmp_path / "evaluation.csv").write_text("iteration\nmany\n")
     with pytest.raises(UserError, match=r"evaluation.csv cannot be read.*move it away"):
+        Evaluations(tmp_path, MLPGAN(SMALL), reference, 5)
+
+
+def test_a_pipe_in_place_of_the_table_does_not_block(tmp_path, reference):
+    os.mkfifo(tmp_path / "evaluation.csv")
+    with pytest.raises(UserError, match=r"evaluation.csv cannot be read.*not a plain file"):
         Evaluations(tmp_path, MLPGAN(SMALL), reference, 5)
