@@ -8,7 +8,6 @@ import dataclasses
 from collections.abc import Sequence
 
 from minigan.data import DataLoader, mnist
-from minigan.errors import UserError
 from minigan.gans.original_gan import PAPER, OriginalGAN
 from minigan.training.command import fraction, given, positive, run_command, training_parser
 from minigan.training.run import run
@@ -21,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Train the first GAN to draw digits.",
         out="runs/original_gan",
         data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
+        adam=False,
     )
+    parser.set_defaults(train_count=TRAIN_COUNT)
     parser.add_argument("--k", type=positive, default=PAPER.k, help="D's updates for one of G")
     parser.add_argument("--saturating", action="store_true", help="G minimizes log(1 - D(G(z)))")
     parser.add_argument(
@@ -30,10 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.epochs = options.epochs or 50
     options.batch_size = options.batch_size or 100
-    if options.beta1 is not None:
-        raise UserError("--beta1 is Adam's; the paper's optimizer has a --momentum")
 
-    dataset = mnist("train", options.data).first(options.train_count or TRAIN_COUNT)
+    dataset = mnist("train", options.data).first(options.train_count)
     recipe = dataclasses.replace(
         PAPER,
         image_shape=dataset.images.shape[1:],

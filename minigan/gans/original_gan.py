@@ -49,7 +49,7 @@ class Recipe:
     momentum: float = 0.5  # in the first epoch
     final_momentum: float = 0.7  # from epoch `momentum_epochs` on
     momentum_epochs: int = 250
-    updates_per_epoch: int = 500  # 50,000 images in batches of 100
+    updates_per_epoch: int = 500  # of D: 50,000 images in batches of 100
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -98,15 +98,15 @@ class ScheduledSGD(SGD):
     a recorded step can raise it.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, network: nn.Module, recipe: Recipe, updates_per_epoch: int) -> None:
+        self.recipe, self.updates_per_epoch = recipe, updates_per_epoch
         super().__init__(network.parameters(), recipe.lr, recipe.momentum)
 
     def update(self, where: slice, gradients: list[Array], count: Array) -> None:
         xp, recipe = backend_of(count).xp, self.recipe
         p, v = self.flat[where], self.state[0][where]
         lr = xp.maximum(recipe.lr / recipe.lr_decay**count, recipe.min_lr)  # (1,)
-        epoch = count // recipe.updates_per_epoch + 1
+        epoch = count // self.updates_per_epoch + 1
         way = xp.minimum((epoch - 1) / (recipe.momentum_epochs - 1), 1)
         momentum = recipe.momentum + (recipe.final_momentum - recipe.momentum) * way  # (1,)
         v *= momentum.astype(v.dtype)
@@ -134,8 +134,10 @@ class OriginalGAN(GAN):
         start_uniform(generator, settings.generator_bound)
         start_uniform(discriminator, settings.discriminator_bound)
         self.play(generator, discriminator)
-        self.generator_optimizer = ScheduledSGD(generator, settings)
-        self.discriminator_optimizer = ScheduledSGD(discriminator, settings)
+        updates = settings.updates_per_epoch
+        self.discriminator_optimizer = ScheduledSGD(discriminator, settings, updates)
+        updates = max(1, updates // settings.k)  # the generator has one where D has k
+        self.generator_optimizer = ScheduledSGD(generator, settings, updates)
 
     @no_grad()
     def start_from_mean(self, images: np.ndarray) -> None:

@@ -64,7 +64,7 @@ def test_twenty_rounds_are_those_of_torch(saturating, k, twin_of, batches, asser
         """Momentum as in the authors' settings: the rate is inside the velocity."""
         t = updates[network]
         lr = max(0.1 / 1.000004**t, 1e-6)
-        epoch = 1 + t // 4
+        epoch = 1 + t // (4 if network is discriminator else 4 // k)
         momentum = 0.5 + (0.7 - 0.5) * min((epoch - 1) / 249, 1)
         with torch.no_grad():
             for p, g in zip(network.parameters(), gradients, strict=True):
@@ -121,6 +121,21 @@ def test_the_schedule_of_momentum_and_rate():
         assert optimizer.state[0][0] == pytest.approx(2 * momentum - lr, abs=1e-12)
         assert optimizer.flat[0] == pytest.approx(5 + 2 * momentum - lr, abs=1e-12)
         assert counts[0] == count + 1
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_both_networks_count_the_same_epochs(k):
+    gan = OriginalGAN(replace(SMALL, k=k))
+    for optimizer, updates in (
+        (gan.discriminator_optimizer, SMALL.updates_per_epoch),
+        (gan.generator_optimizer, SMALL.updates_per_epoch // k),
+    ):
+        momenta = []
+        for count in (updates - 1, updates):  # the last update of an epoch, the first of the next
+            optimizer.flat[:1], optimizer.state[0][:1] = 0.0, 1.0
+            optimizer.update(slice(0, 1), [np.zeros(1, np.float32)], np.array([count]))
+            momenta.append(float(optimizer.state[0][0]))
+        assert momenta[0] == 0.5 and momenta[1] > 0.5
 
 
 def test_the_papers_sizes_and_initial_weights():
@@ -185,5 +200,3 @@ def test_the_example_runs_and_resumes(run_example):
     assert config["data"] == "MNIST, the first 50,000"
     with pytest.raises(UserError, match="the first 50,000"):
         run_example("original_gan", *few, "--train-count", "90", "--resume")
-    with pytest.raises(UserError, match="--beta1 is Adam's"):
-        run_example("original_gan", "--beta1", "0.5")
