@@ -216,7 +216,8 @@ def save_animation(
 def save_losses(
     path: PathLike, metrics: PathLike | Mapping[str, Any], *, unit: str = "nats"
 ) -> None:
-    """Save a PNG of every loss against the iteration; of D(x) and D(G(z)) too, where recorded.
+    """Save a PNG of every loss against the iteration; of a critic's distance, and of D(x) and
+    D(G(z)), too, where recorded.
 
     `metrics` is the path of a metrics.csv or its columns, such as {"iteration": …, "D loss": …}.
     `unit` is the losses' (nats for a cross entropy). The faint line is what was recorded; the
@@ -226,6 +227,7 @@ def save_losses(
     columns = metrics if isinstance(metrics, Mapping) else read_metrics(metrics)
     values = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
     losses = sorted(name for name in values if "loss" in name.lower())  # D before G
+    losses += [name for name in values if name == "distance"]
     beliefs = [name for name in values if name.startswith("D(")]
     if not losses or "iteration" not in values:
         raise UserError(f"There is no loss to plot: the columns are {', '.join(values) or 'none'}.")

@@ -331,6 +331,13 @@ def test_from_a_file_as_from_columns(tmp_path):
     np.testing.assert_array_equal(pixels_of(tmp_path / "a.png"), pixels_of(tmp_path / "b.png"))
 
 
+def test_a_critics_distance_is_drawn_with_the_losses(tmp_path):
+    plots.save_losses(tmp_path / "two.png", metrics(100))
+    plots.save_losses(tmp_path / "three.png", metrics(100, distance=3 + rng.random(100)))
+    third = plots.COLORS[2]
+    assert colored(tmp_path / "three.png", third) > 1000 > colored(tmp_path / "two.png", third)
+
+
 def test_a_second_panel_for_what_d_believes(tmp_path):
     beliefs = {"D(x)": rng.random(100), "D(G(z))": rng.random(100)}
     plots.save_losses(tmp_path / "one.png", metrics(100))
