@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from minigan.data import DataLoader, mnist
 from minigan.gans.gan import MLPGAN, RECIPES
-from minigan.training.command import run_command, training_parser
+from minigan.training.command import given, run_command, training_parser
 from minigan.training.run import run
 
 # Epochs, batch size, and the decay of the average of the generator's weights, if one is kept.
@@ -37,13 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.average = average if options.average is None else options.average
 
     dataset = mnist("train", options.data).first(options.train_count)
-    changes = {
-        name: value
-        for name in ("latent_dim", "lr", "beta1")
-        if (value := getattr(options, name)) is not None
-    }
     recipe = dataclasses.replace(
-        RECIPES[options.recipe], image_shape=dataset.images.shape[1:], **changes
+        RECIPES[options.recipe],
+        image_shape=dataset.images.shape[1:],
+        **given(options, "latent_dim", "lr", "beta1"),
     )
     gan = MLPGAN(recipe, seed=options.seed, backend=options.backend)
     loader = DataLoader(

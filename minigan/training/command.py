@@ -7,27 +7,33 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from minigan.errors import UserError
 
 
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
-    return number
+    return _whole_number(text, 1)
 
 
 def natural(text: str) -> int:
     """A whole number of at least 0, for argparse."""
-    return 0 if text == "0" else positive(text)
+    return _whole_number(text, 0)
+
+
+def _whole_number(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        message = f"must be a whole number of at least {least}, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def rate(text: str) -> float:
@@ -60,11 +66,13 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if has_none else super()._get_help_string(action)
 
 
-def training_parser(description: str, *, out: str, data: str) -> argparse.ArgumentParser:
+def training_parser(
+    description: str, *, out: str, data: str, adam: bool = True
+) -> argparse.ArgumentParser:
     """The flags of every example that trains; an example adds its own.
 
-    `out` is the default run folder; `data` says what --data takes. Flags whose default depends on
-    the recipe are None until the example fills them in.
+    `out` is the default run folder; `data` says what --data takes; `adam`, whether its optimizer
+    has betas. Flags whose default depends on the recipe are None until the example fills them in.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=Help)
     add = parser.add_argument
@@ -72,7 +80,8 @@ def training_parser(description: str, *, out: str, data: str) -> argparse.Argume
     add("--epochs", type=positive, help="passes over the data (default: the recipe's)")
     add("--batch-size", type=positive, help="images in a batch (default: the recipe's)")
     add("--lr", type=rate, help="learning rate (default: the recipe's)")
-    add("--beta1", type=fraction, help="Adam's first beta (default: the recipe's)")
+    if adam:
+        add("--beta1", type=fraction, help="Adam's first beta (default: the recipe's)")
     add("--latent-dim", type=positive, help="numbers in a noise vector (default: the recipe's)")
     add("--seed", type=natural, default=0, help="of weights, noise and batch order")
     add("--max-steps", type=positive, help="end at this iteration, counted from the beginning")
@@ -82,7 +91,7 @@ def training_parser(description: str, *, out: str, data: str) -> argparse.Argume
     add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
     add("--average", type=fraction, help="also keep an average of G's weights, such as 0.999")
     add("--data", type=Path, help=data)
-    add("--train-count", type=positive, help="learn from so many images, the first (default: all)")
+    add("--train-count", type=positive, help="learn from so many images, the first of all")
     add("--out", type=Path, default=Path(out), help="the run folder")
     add("--resume", action="store_true", help="go on with the run in the folder")
     add("--overwrite", action="store_true", help="replace the run in the folder")
@@ -98,7 +107,11 @@ def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
-    """Call main with the command line; what a person did wrong becomes one line, exit code 2."""
+    """Call main with the command line; what a person did wrong becomes one line, exit code 2.
+
+    Our own warnings, such as that of pictures which cannot be read, are sentences, too.
+    """
+    warnings.showwarning = _show_warning
     try:
         code = main(None)
     except (UserError, OSError) as error:
@@ -108,3 +121,20 @@ def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
     sys.exit(code or 0)
+
+
+_show_with_place = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if category is UserWarning:
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        _show_with_place(message, category, filename, lineno, file, line)

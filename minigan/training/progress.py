@@ -72,7 +72,7 @@ class ProgressBar:
         self._bar.update(done)
 
     def _described(self, epoch: int | None) -> str:
-        """What stands after the bar: all of it if there is room, or the same in short."""
+        """What stands after the bar: all of it if there is room, or in short as much as fits."""
         assert self._bar is not None
         room = (self._bar.format_dict["ncols"] or 80) - 23  # percentage, small bar, time left
         speed = self._speed.measure()
@@ -82,7 +82,10 @@ class ProgressBar:
                 parts.insert(0, f"epoch {epoch}/{self._epochs}")
             text = gap.join([*parts, f"{speed:,.0f} {unit}"])
             if len(text) <= room:
-                break
+                return text
+        while parts and len(text) > room:
+            parts.pop()
+            text = gap.join([*parts, f"{speed:,.0f} {unit}"])
         return text
 
     def end_epoch(self, epoch: int) -> None:

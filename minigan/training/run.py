@@ -13,7 +13,7 @@ import math
 import operator
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -26,6 +26,7 @@ from minigan.data.loader import DataLoader
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
+from minigan.nn import BatchNorm1d
 from minigan.tensor import Tensor, detect_anomaly
 from minigan.training import evaluations
 from minigan.training.evaluations import Evaluations
@@ -33,7 +34,8 @@ from minigan.training.loop import Report, train
 from minigan.training.progress import ProgressBar
 from minigan.training.run_folder import RunFolder
 
-# Settings that a resumed run may change: they do not alter what an iteration computes.
+# Settings that a resumed run may change: they do not alter what an iteration computes, although
+# another number of threads may round it otherwise.
 FREE = (
     "epochs",
     "max_steps",
@@ -43,6 +45,9 @@ FREE = (
     "evaluate_every",
     "threads",
 )
+
+# What examples/latent_walk.py draws into a run folder.
+WALKS = ("walk_*.png", "walk_*.gif", "choices.png", "arithmetic.png")
 
 Picture = Callable[[GAN], Tensor]
 
@@ -55,6 +60,7 @@ def run(
     picture: Picture | None = None,
     columns: int | None = None,
     describe: Callable[[Report], str] | None = None,
+    also_made: Sequence[str] = (),
 ) -> int:
     """Train as the command line's `options` say, in the folder `options.out`. Returns 0, or 130
     if it was asked to stop (Ctrl-C or SIGTERM), after saving.
@@ -62,7 +68,9 @@ def run(
     picture: the images of a sample picture; by default, 25 of the same noise each time.
     columns: how many of them stand side by side.
     describe: one line for the terminal at every sample picture, if the tutorial prints one.
+    also_made: patterns of what the caller draws into the folder: --overwrite removes it, too.
     """
+    _refuse_single_images(gan, loader)
     if options.threads:
         set_num_threads(options.threads)
     config = {
@@ -83,10 +91,22 @@ def run(
         resume=options.resume,
         overwrite=options.overwrite,
         may_differ=(*FREE, "backend"),
-        also_made=("tensorboard/events*", *evaluations.MADE),
+        also_made=("tensorboard/events*", *evaluations.MADE, *WALKS, *also_made),
     ) as folder:
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
         return session.run()
+
+
+def _refuse_single_images(gan: GAN, loader: DataLoader) -> None:
+    """Batch norm over one image has no variance: say so now, not at the end of the first epoch."""
+    left_over = 0 if loader.drop_last else len(loader.dataset) % loader.batch_size
+    modules = [*gan.generator.modules(), *gan.discriminator.modules()]
+    if 1 in (loader.batch_size, left_over) and any(isinstance(m, BatchNorm1d) for m in modules):
+        raise UserError(
+            f"{len(loader.dataset)} images in batches of {loader.batch_size} leave a batch of one "
+            "image, which batch norm cannot learn from: choose another --batch-size or "
+            "--train-count"
+        )
 
 
 def _same_noise(gan: GAN) -> Tensor:
@@ -116,6 +136,7 @@ class Session:
     def run(self) -> int:
         options = self.options
         self._restore()
+        began = self.iteration
         if options.evaluate_every:
             reference = Reference.mnist(options.data, backend=self.gan.backend)
             self.evaluations = Evaluations(self.folder.path, self.gan, reference, self.iteration)
@@ -162,6 +183,13 @@ class Session:
                 file=sys.stderr,
             )
             return 130
+        outcome = f"saved in {options.out}"
+        if self.iteration == began:
+            outcome = (
+                f"nothing left to do: the run in {options.out} has had its {began} iterations; "
+                "--epochs or --max-steps gives it more"
+            )
+        print(outcome, file=sys.stderr)
         return 0
 
     def _diverged(self, iteration: int, what: str) -> UserError:

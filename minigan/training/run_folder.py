@@ -259,13 +259,13 @@ class RunFolder:
                 )
             return
         there = read_config(self.path)
-        if not (resume or overwrite):
+        if resume:
+            _refuse_if_different(self.path, there, self.config, may_differ)
+        elif not overwrite and self._made_here():  # settings alone are no loss
             raise UserError(
                 f"{self.path} already holds a run. Go on with it (--resume), replace it "
                 "(--overwrite) or choose another folder (--out)."
             )
-        if resume:
-            _refuse_if_different(self.path, there, self.config, may_differ)
 
     def _prepare(self, overwrite: bool) -> None:
         with writing(self.path):

@@ -114,6 +114,16 @@ def test_a_narrow_terminal_shows_the_same_in_short(monkeypatch, terminal):
     assert re.search(r"D loss 0.53 G loss 1.04 D\(x\) 0.71 D\(G\(z\)\) 0.23 [\d,]+ img/s$", last)
 
 
+def test_a_very_narrow_terminal_shows_no_half_numbers(monkeypatch, terminal):
+    monkeypatch.setattr(module.time, "monotonic", Clock(0.2))
+    stream, shown = terminal
+    fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+    drive(ProgressBar(40, epochs=4, stream=stream))
+    last = [line for line in shown() if "%" in line][-1]
+    assert len(last) <= 60
+    assert re.search(r"D loss 0.53 G loss 1.04 [\d,]+ img/s$", last)
+
+
 def test_a_resumed_run_starts_where_it_stood(terminal):
     stream, shown = terminal
     with ProgressBar(40, initial=30, stream=stream):

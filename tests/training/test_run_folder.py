@@ -83,6 +83,14 @@ def test_a_folder_that_holds_a_run(path):
     refused(path, "choose one", resume=True, overwrite=True)
 
 
+def test_settings_alone_are_no_run(path):
+    """A run that was refused at its start has left config.json and nothing that could be lost."""
+    RunFolder.open(path, CONFIG).close()
+    changed = {**CONFIG, "latent_dim": 64}
+    RunFolder.open(path, changed).close()
+    assert read_config(path) == changed
+
+
 def test_a_file_in_the_way(path):
     path.parent.mkdir()
     path.write_text("notes")
