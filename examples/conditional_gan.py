@@ -34,6 +34,8 @@ def one_class_per_column(gan: GAN) -> Tensor:
 def draw_digit(options: argparse.Namespace) -> None:
     """A page of one digit, from the checkpoint of the run."""
     gan = load_gan(options.out, backend=options.backend)
+    if not isinstance(gan, ConditionalGAN):
+        raise UserError(f"{options.out} holds a {gan.name}, which cannot be asked for a digit")
     labels = Tensor(np.full(PAGE, options.digit), backend=gan.backend)
     images = gan.sample(gan.sample_noise(PAGE, seed=options.seed), labels)
     page = options.out / f"digit_{options.digit}.png"
@@ -77,7 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed,
         backend=gan.backend,
     )
-    code = run(gan, loader, options, picture=one_class_per_column, columns=recipe.classes)
+    code = run(
+        gan,
+        loader,
+        options,
+        picture=one_class_per_column,
+        columns=recipe.classes,
+        also_made=("digit_*.png",),
+    )
     if options.digit is not None:
         draw_digit(options)
     return code

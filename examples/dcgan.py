@@ -18,12 +18,13 @@ from minigan import plots
 from minigan.data import DataLoader, ImageDataset, image_folder, mnist
 from minigan.errors import UserError
 from minigan.gans.base import GAN
-from minigan.gans.dcgan import DCGAN, LOSSES, TUTORIAL, Recipe
+from minigan.gans.dcgan import DCGAN, LOSSES, TUTORIAL, Recipe, smallest_map
 from minigan.tensor import Tensor, no_grad
 from minigan.training.command import given, positive, run_command, training_parser
 from minigan.training.loop import Report
 from minigan.training.run import run
 
+DRAWN = ("training_images.png", "real_beside_fake.png", "discriminator_*.png")  # at the end
 SHOWN = 64  # images in a picture, eight in a row
 SEARCHED = 256  # images among which the strongest responses of a feature are looked for
 
@@ -50,9 +51,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.batch_size = options.batch_size or 128
     if options.data and options.evaluate_every:
         raise UserError("--evaluate-every compares with MNIST: leave out --data")
-    if (options.out / "config.json").exists() and not (options.resume or options.overwrite):
-        # run() would refuse, too, but only after all pictures of --data have been read.
+    # run() and the networks would refuse these, too, but only after all pictures have been read.
+    if (options.out / "samples").exists() and not (options.resume or options.overwrite):
         raise UserError(f"{options.out} already holds a run: give --resume, --overwrite or --out")
+    if options.image_size:
+        smallest_map(options.image_size)
     return options
 
 
@@ -94,7 +97,7 @@ def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -
     plots.real_beside_fake(out / "real_beside_fake.png", shown, same_noise(gan), columns=8, scale=2)
 
     gan.discriminator.eval()
-    first, *_, deepest = layers = gan.discriminator.features(real)
+    layers = gan.discriminator.features(real)
     plots.save_picture(
         out / "discriminator_filters.png",
         plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12),
@@ -103,7 +106,7 @@ def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -
         page = plots.activation_grid(maps.numpy()[0, :SHOWN], columns=8)
         plots.save_picture(out / f"discriminator_layer_{number}.png", page)
     # Which images make a deep feature respond most? One feature a row.
-    strength = deepest.numpy().max(axis=(2, 3))  # (N, maps, H, W) -> (N, maps)
+    strength = layers[-1].numpy().max(axis=(2, 3))  # (N, maps, H, W) -> (N, maps)
     strongest = np.argsort(-strength[:, :8], axis=0)[:8].T  # -> (8 features, 8 images)
     page = real.numpy()[strongest.ravel()]
     plots.save_grid(out / "discriminator_strongest.png", page, columns=8, scale=2)
@@ -122,7 +125,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dataset, options.batch_size, shuffle=True, seed=options.seed, backend=gan.backend
     )
     describe = tutorials_line(loader, options.epochs)
-    code = run(gan, loader, options, picture=same_noise, columns=8, describe=describe)
+    code = run(
+        gan,
+        loader,
+        options,
+        picture=same_noise,
+        columns=8,
+        describe=describe,
+        also_made=DRAWN,
+    )
     draw_pictures(gan, loader, options)
     return code
 

@@ -27,7 +27,7 @@ from minigan.gans.dcgan import DCGAN
 from minigan.optim import Adam
 from minigan.tensor import Tensor, no_grad
 from minigan.training.checkpoint import atomic_write, checkpoint_of, load_gan
-from minigan.training.command import natural, positive, run_command
+from minigan.training.command import Help, natural, positive, run_command
 
 Rows = NDArray[np.float32]  # (N, features)
 Labels = NDArray[np.int64]  # (N,)
@@ -41,7 +41,7 @@ BATCH = 100
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description="Classify digits by what a DCGAN's discriminator sees in them.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     add = parser.add_argument
     add("checkpoint", type=Path, help="the checkpoint of a DCGAN of digits, or its run folder")

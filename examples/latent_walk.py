@@ -49,6 +49,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--out", type=Path, help="folder of the pictures (default: beside the checkpoint)")
     options = parser.parse_args(arguments)
     options.out = options.out or checkpoint_of(options.checkpoint).parent
+    for flag, images in (("--steps", options.steps), ("--frames", options.frames)):
+        if images < 2:
+            raise UserError(f"{flag} must be at least 2: a walk has two ends")
     for number in (number for some in [*options.plus, *options.minus] for number in some):
         if number >= CHOICES:
             raise UserError(f"there is no sample {number}: they are numbered 0 to {CHOICES - 1}")

@@ -14,7 +14,7 @@ from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training.checkpoint import load_gan
-from minigan.training.command import natural, positive, run_command
+from minigan.training.command import Help, natural, positive, run_command
 
 BATCH = 256  # images drawn at a time
 
@@ -22,14 +22,14 @@ BATCH = 256  # images drawn at a time
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Draw a page of pictures with a trained generator.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     add = parser.add_argument
     add("checkpoint", type=Path, help="a checkpoint.safetensors, or its run folder")
     add("--count", type=positive, default=64, help="pictures on the page")
     add("--columns", type=positive, help="pictures in a row (default: as many as rows)")
     add("--digit", type=natural, help="conditional systems: draw this class (default: all in turn)")
-    add("--average", action="store_true", help="draw with the average of the weights")
+    add("--last", action="store_true", help="draw with the last weights, even if the run averaged")
     add("--seed", type=natural, default=0, help="of the noise")
     add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--out", type=Path, default=Path("grid.png"), help="the picture to write")
@@ -54,11 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gan = load_gan(options.checkpoint, backend=options.backend)
     noise = gan.sample_noise(options.count, seed=options.seed)
     labels = class_labels(gan, options.count, options.digit)
+    averaged = False if options.last else None  # None: as the run's own pictures
     pages = []
     for start in range(0, options.count, BATCH):
         some = slice(start, start + BATCH)
         asked = None if labels is None else labels[some]
-        pages.append(gan.sample(noise[some], asked, averaged=options.average).numpy())
+        pages.append(gan.sample(noise[some], asked, averaged=averaged).numpy())
     images = np.concatenate(pages)
     plots.save_grid(options.out, images, options.columns, value_range=gan.value_range)
     print(f"drew {options.out}")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from minigan.backend import set_num_threads
+from minigan.errors import UserError
 from minigan.theory import figure1, line, pictures, ring
-from minigan.training.checkpoint import atomic_write
+from minigan.training.checkpoint import atomic_write, writing
 from minigan.training.command import natural, positive, run_command
 
 Numbers = dict[str, Any]
@@ -97,6 +98,15 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
+def known_numbers(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, TypeError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); move it away.") from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run the experiments of docs/theory.md.")
     parser.add_argument("--experiment", choices=["all", *EXPERIMENTS], default="all")
@@ -104,17 +114,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=natural, default=0, help="of weights, data and noise")
     parser.add_argument("--out", type=Path, default=Path("runs/theory"), help="for the pictures")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    with writing(options.out):
+        options.out.mkdir(parents=True, exist_ok=True)
 
     set_num_threads(1)  # the networks are tiny: threads would only wait for each other
     chosen = EXPERIMENTS if options.experiment == "all" else [options.experiment]
-    numbers = {}
+    path = options.out / "numbers.json"
+    numbers = known_numbers(path)  # of the pictures that are there already
     for name in chosen:
         print(name, flush=True)
         numbers[name] = rounded(EXPERIMENTS[name](options))
         for what, value in numbers[name].items():
             print(f"    {what}: {value}")
-    with atomic_write(options.out / "numbers.json") as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     return 0
 

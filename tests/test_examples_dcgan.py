@@ -264,6 +264,24 @@ def test_sample_asks_a_conditional_system_for_digits(conditional: Path, tmp_path
     np.testing.assert_array_equal(page, plots.image_grid(all_in_turn, scale=None))
 
 
+def test_a_digit_is_asked_of_a_conditional_system_only(trained: Path) -> None:
+    with pytest.raises(UserError, match="holds a dcgan, which cannot be asked for a digit"):
+        example("conditional_gan").main(["--digit", "7", "--out", str(trained)])
+
+
+def test_the_smallest_networks_are_drawn_too(tmp_path: Path) -> None:
+    few = ["--batch-size", "4", "--train-count", "8", "--max-steps", "1", "--out", str(tmp_path)]
+    assert example("dcgan").main(["--image-size", "8", "--ngf", "2", "--ndf", "2", *few]) == 0
+    assert (tmp_path / "discriminator_strongest.png").exists()
+
+
+@pytest.mark.parametrize("flag", ["--steps", "--frames"])
+def test_a_walk_has_two_ends(flag: str, trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{flag} must be at least 2"):
+        example("latent_walk").main([str(trained), flag, "1", "--out", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("script", ["sample", "latent_walk"])
 def test_wrong_checkpoints_and_digits_are_named(
     script: str, trained: Path, conditional: Path, tmp_path: Path
@@ -281,9 +299,15 @@ def test_wrong_checkpoints_and_digits_are_named(
             main([str(path), *arguments, "--out", str(tmp_path / "page.png")])
 
 
-def test_the_average_must_have_been_kept(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--average"):
-        sampled(trained, tmp_path / "average.png", "--average")
+def test_sample_draws_with_the_average_unless_told_otherwise(tmp_path: Path) -> None:
+    gan = DCGAN(dcgan.Recipe(image_size=28, channels=1, ngf=4, ndf=4))
+    gan.keep_average(0.5)
+    gan.generator.main[0].weight.detach().fill_(0.5)
+    save_checkpoint(tmp_path / "checkpoint.safetensors", *gan.state())
+    for averaged, flags in ((True, []), (False, ["--last"])):
+        images = gan.sample(gan.sample_noise(4), averaged=averaged).numpy()
+        page = sampled(tmp_path, tmp_path / "page.png", "--count", "4", *flags)
+        np.testing.assert_array_equal(page, plots.image_grid(images, scale=None))
 
 
 # --- latent_walk.py -------------------------------------------------------------------------------

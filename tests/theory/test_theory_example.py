@@ -30,6 +30,12 @@ def test_a_few_steps(name, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{name}\n    ")
 
 
+def test_one_experiment_leaves_the_numbers_of_the_others(tmp_path):
+    for name in ("gradients", "optimal"):
+        example["main"](["--experiment", name, "--steps", "2", "--out", str(tmp_path)])
+    assert set(json.loads((tmp_path / "numbers.json").read_text())) == {"gradients", "optimal"}
+
+
 @pytest.mark.parametrize(
     "arguments", [["--experiment", "other"], ["--steps", "0"], ["--seed", "-1"]]
 )
