@@ -63,7 +63,7 @@ class Scores(NamedTuple):
     two_sample: float  # 0.5
     two_sample_real: float  # 0.5
     two_sample_fake: float  # 0.5
-    parzen: float  # nats; 10,000 real images have about 244
+    parzen: float  # nats; 10,000 real images have about 243
     parzen_error: float  # its standard error
     parzen_sigma: float
     nearest_training_image: float  # 1; a copy has 0
@@ -83,7 +83,7 @@ ROWS = {
     "two_sample": ("two-sample accuracy", ".3f", "0.5 is best"),
     "two_sample_real": ("  of real images", ".3f", "0.5 is best"),
     "two_sample_fake": ("  of drawn images", ".3f", "0.5 is best"),
-    "parzen": ("Parzen log-likelihood", ".1f", "real images: 244, nats"),
+    "parzen": ("Parzen log-likelihood", ".1f", "real images: about 243, nats"),
     "parzen_error": ("  standard error", ".1f", "nats"),
     "parzen_sigma": ("  width of the window", ".3f", ""),
     "nearest_training_image": ("nearest training image", ".3f", "1 is new, 0 a copy"),

@@ -8,7 +8,7 @@ has eps = 0.8, where 0.8 was meant as a momentum, so it shrinks what it should h
 torch's default in its place (the recipe `corrected`) all ten digits appear. docs/results/ shows
 both, and measures them.
 
-Next: dcgan.py, the same game with convolutions.
+Next: lsgan.py, a smaller one, whose batch norm stands in its way.
 """
 
 from __future__ import annotations
