@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,11 +38,19 @@ class Threads:
         self.count = count or usable_cores()
         self._pool: ThreadPoolExecutor | None = None
         self._blas = ThreadpoolController().select(user_api="blas").lib_controllers
+        self._set_blas([min(library.num_threads, self.count) for library in self._blas])
+        self._begin_alone()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
         self._pool = None  # a fork copies the pool's memory but none of its threads
+        self._begin_alone()
+
+    def _begin_alone(self) -> None:
+        self._inside = 0  # how many are in single_threaded_products at this moment
+        self._outside: list[int] = []  # the libraries' threads before the first came in
+        self._lock = threading.Lock()
 
     def set_count(self, count: int) -> None:
         """Use this many threads from now on, in our loops and in matrix products."""
@@ -50,7 +59,7 @@ class Threads:
         if self._pool is not None:
             self._pool.shutdown()
         self._pool, self.count = None, count
-        self._set_blas(count)
+        self._set_blas([count] * len(self._blas))
 
     def run(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
         """[work(piece) for piece in pieces], some of them at the same time.
@@ -104,13 +113,24 @@ class Threads:
 
     @contextmanager
     def single_threaded_products(self) -> Iterator[None]:
-        """Inside, a matrix product uses the calling thread alone: the loop around it is shared."""
-        self._set_blas(1)
+        """Inside, a matrix product uses the calling thread alone: the loop around it is shared.
+
+        It is one setting for the whole process. The first to come in makes it, and the last to go
+        out puts back what was there before.
+        """
+        with self._lock:
+            if self._inside == 0:
+                self._outside = [library.num_threads for library in self._blas]
+                self._set_blas([1] * len(self._blas))
+            self._inside += 1
         try:
             yield
         finally:
-            self._set_blas(self.count)
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._set_blas(self._outside)
 
-    def _set_blas(self, count: int) -> None:
-        for library in self._blas:
+    def _set_blas(self, counts: Sequence[int]) -> None:
+        for library, count in zip(self._blas, counts, strict=True):
             library.set_num_threads(count)

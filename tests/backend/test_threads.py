@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from minigan.backend.threads import Threads, usable_cores
 
@@ -56,12 +57,39 @@ def test_no_more_threads_than_cores() -> None:
         Threads().set_count(0)
 
 
-def test_single_threaded_products_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads, asked = Threads(2), []
-    monkeypatch.setattr(threads, "_set_blas", asked.append)
-    with pytest.raises(RuntimeError), threads.single_threaded_products():
-        raise RuntimeError
-    assert asked == [1, 2]
+def blas_threads() -> set[int]:
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return {library.num_threads for library in libraries}
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_single_threaded_products_end_and_leave_the_setting_as_it_was(before: int) -> None:
+    threads = Threads(2)
+    with threadpool_limits(before):
+        with pytest.raises(RuntimeError), threads.single_threaded_products():
+            assert blas_threads() == {1}
+            raise RuntimeError
+        assert blas_threads() == {before}
+
+
+def test_of_two_who_need_single_threaded_products_the_last_puts_the_setting_back() -> None:
+    threads = Threads(2)
+    with threadpool_limits(2):
+        first, second = threads.single_threaded_products(), threads.single_threaded_products()
+        for way, expected in (
+            (first.__enter__, {1}),
+            (second.__enter__, {1}),
+            (lambda: first.__exit__(None, None, None), {1}),
+            (lambda: second.__exit__(None, None, None), {2}),
+        ):
+            way()
+            assert blas_threads() == expected
+
+
+def test_products_use_no_more_threads_than_we_may() -> None:
+    with threadpool_limits(2):
+        Threads(1)
+        assert blas_threads() == {1}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
