@@ -22,6 +22,7 @@ from contenders.cases import Step, dcgan, mlp_gan
 from gpu import games, kernels
 
 from minigan.backend import get_backend
+from minigan.errors import UserError
 from minigan.tensor import Tensor
 from minigan.training.command import positive, run_command
 
@@ -62,7 +63,7 @@ def measure(
                 play()
             wait()
             times[name] = []
-        except RuntimeError as error:
+        except (RuntimeError, UserError) as error:  # the latter if the GPU's memory is used up
             print(f"{name} fails: {str(error).splitlines()[0]}")
     for _ in range(rounds):
         for name in times:
@@ -98,8 +99,12 @@ def report_kernels(case: Step, backend: Any, peak: kernels.Peak, repeats: int) -
     system.play_round(real)
     with kernels.watched(backend) as calls:
         system.play_round(real)
-    found = kernels.costs(backend, calls, repeats=repeats)
-    step = kernels.seconds_of(backend, lambda: system.play_round(real), repeats=1)
+    try:
+        found = kernels.costs(backend, calls, repeats=repeats)
+        step = kernels.seconds_of(backend, lambda: system.play_round(real), repeats=1)
+    except UserError as error:
+        print(f"\n{case.name}: {error}")
+        return
     together = sum(cost.total for cost in found)
     print(
         f"\n{case.name}: a replayed step takes the GPU {step * 1e3:.4f} ms; "

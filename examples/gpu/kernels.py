@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from minigan.errors import UserError
+
 WATCHED = (
     "elementwise",
     "matmul",
@@ -133,7 +135,10 @@ def peak_of(backend: Any, *, side: int, megabytes: int, repeats: int) -> Peak:
 
 
 def seconds_of(backend: Any, call: Callable[[], object], *, repeats: int) -> float:
-    """Of one call, when the GPU repeats it without Python: the best of five replays."""
+    """Of one call, when the GPU repeats it without Python: the best of five replays.
+
+    Raises UserError if it cannot be recorded.
+    """
 
     def many() -> None:
         for _ in range(repeats):
@@ -144,12 +149,15 @@ def seconds_of(backend: Any, call: Callable[[], object], *, repeats: int) -> flo
     best = float("inf")
     for i in range(8):  # played twice, recorded, replayed
         start, end = cuda.Event(), cuda.Event()
+        play()  # the GPU is busy with this until the one that is timed has been asked for
         start.record()
         play()
         end.record()
         end.synchronize()
         if i >= 3:
             best = min(best, cuda.get_elapsed_time(start, end) / 1e3 / repeats)
+    if play.failed:
+        raise UserError("it cannot be recorded, so its time without Python is not known")
     return best
 
 

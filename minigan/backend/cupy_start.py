@@ -9,7 +9,10 @@ from typing import Any
 
 from minigan.errors import UserError
 
-EXTRAS = 'pip install "minigan[cuda13]" (or minigan[cuda12] for a driver older than 580)'
+EXTRAS = (
+    'pip install "minigan[cuda13]" (or minigan[cuda12] for a driver older than 580, or a GPU older '
+    "than Turing, of 2018)"
+)
 NO_DEVICE = 100  # cudaErrorNoDevice
 OLD_DRIVER = 35  # cudaErrorInsufficientDriver
 
