@@ -4,7 +4,7 @@ CuPy multiplies matrices too, but it refuses to while a stream is being recorded
 copies transposed operands of some shapes, and its one setting for TF32 holds for all products
 alike. So this file loads the library by itself and calls one function of it, `cublasGemmEx`.
 
-It takes arrays by their address and strides, and knows nothing else of CuPy.
+It takes arrays by their address and strides, and asks nothing else of CuPy.
 Next: cupy_backend.py.
 """
 
@@ -55,18 +55,18 @@ def _check(status: int) -> None:
 
 
 class Blas:
-    """A cuBLAS handle of one stream, with scratch memory of its own.
+    """A cuBLAS handle of one stream of CuPy's, with scratch memory of its own.
 
     cuBLAS's default scratch memory is shared between streams, and a recorded product would use it
     at every replay. `workspace` is an array of WORKSPACE bytes; it lives as long as this object.
     """
 
-    def __init__(self, stream: int, workspace: Any) -> None:
-        self._workspace = workspace
+    def __init__(self, stream: Any, workspace: Any) -> None:
+        self.stream, self._workspace = stream, workspace  # both outlive the handle
         self._handle = Pointer()
         self._destroy = _library().cublasDestroy_v2  # __del__ may run when globals are gone
         _check(_library().cublasCreate_v2(ctypes.byref(self._handle)))
-        _check(_library().cublasSetStream_v2(self._handle, stream))
+        _check(_library().cublasSetStream_v2(self._handle, stream.ptr))
         # After the stream: choosing one goes back to the default memory.
         address, size = workspace.data.ptr, workspace.nbytes
         _check(_library().cublasSetWorkspace_v2(self._handle, address, size))

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from minigan.backend.cupy_capture import CompiledStep
 from minigan.backend.cupy_fusion import Fusion
 from minigan.backend.cupy_kernels import THREADS, cupy, launch, rectangle
 from minigan.backend.cupy_memory import (
+    concatenated,
     explained,
     inverse,
     is_dense,
@@ -113,6 +115,9 @@ class CupyBackend(Backend):
         """The step, recorded into a CUDA graph for each shape of batch: see cupy_capture.py."""
         return CompiledStep(self, step, owner)
 
+    def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
+        return concatenated(arrays, axis)
+
     def random_stream(self, seed: int, offset: int) -> RandomStream:
         return CupyStream(seed, offset)
 
@@ -155,7 +160,8 @@ class CupyBackend(Backend):
         if not out.size:
             return
         if not a.shape[1]:
-            out *= add  # the sum of no products is 0
+            if not add:
+                out.fill(0)  # the sum of no products
             return
         a = a if direct(a) else cupy.ascontiguousarray(a)
         b = b if direct(b) else cupy.ascontiguousarray(b)
@@ -163,15 +169,23 @@ class CupyBackend(Backend):
 
     def _blas(self) -> Blas:
         """This thread's cuBLAS handle for the current stream."""
-        stream = cupy.cuda.get_current_stream().ptr
-        handles = self._local.__dict__.setdefault("handles", {})
-        if stream not in handles:
-            handles[stream] = Blas(stream, cupy.empty(WORKSPACE, np.uint8))
-        return handles[stream]
+        stream, handles = cupy.cuda.get_current_stream(), self._handles()
+        if stream.ptr not in handles:
+            handles[stream.ptr] = Blas(stream, cupy.empty(WORKSPACE, np.uint8))
+        return handles[stream.ptr]
 
-    def release_blas(self, stream: int) -> Blas | None:
-        """Hand over the handle of a stream that will not be used again, and its memory with it."""
-        return self._local.__dict__.get("handles", {}).pop(stream, None)
+    def _handles(self) -> dict[int, Blas]:
+        return self._local.__dict__.setdefault("handles", {})
+
+    @contextmanager
+    def multiplying_with(self, blas: Blas) -> Iterator[None]:
+        """Inside, this thread's products on the stream of `blas` go through it."""
+        handles = self._handles()
+        handles[blas.stream.ptr] = blas
+        try:
+            yield
+        finally:
+            del handles[blas.stream.ptr]
 
     def sum(self, a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         order = memory_order(a)
@@ -280,6 +294,8 @@ class CupyBackend(Backend):
         count: Array,
         options: AdamStep,
     ) -> None:
+        # The kernel reads them by their addresses.
+        gradients = [cupy.ascontiguousarray(g, parameters.dtype) for g in gradients]
         shared = cupy.empty(2, np.float64)
         lr, beta1, beta2, eps, decay = (np.float64(number) for number in options)
         launch("kernels.cu", "adam_count", (1,), (1,), (count, shared, lr, beta1, beta2, eps))

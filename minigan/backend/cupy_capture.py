@@ -34,8 +34,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigan.backend.cublas import WORKSPACE, Blas
 from minigan.backend.cupy_kernels import cupy
-from minigan.backend.cupy_memory import private_memory
+from minigan.backend.cupy_memory import concatenated, private_memory
 from minigan.backend.cupy_start import reason
 from minigan.backend.interface import Backend
 
@@ -65,7 +66,8 @@ class CompiledStep:
     def __call__(self, *arguments: Any) -> Any:
         if self.failed:
             return self.step(*arguments)
-        frozen = [self.backend.tf32, *frozen_in(self.owner, self.backend)]
+        values, tensors = held_by(self.owner, self.backend)
+        frozen = [self.backend.tf32, *values]
         if frozen != self.frozen:
             self._forget(list(self.recordings))
             self.frozen = frozen
@@ -80,7 +82,7 @@ class CompiledStep:
             return recording.play(arguments)
         if recording.graph is None:
             try:
-                recording.record()
+                recording.record(tensors)
             except Exception as error:  # whatever it is, the step itself will show it, or work
                 self.failed = True
                 self._forget(list(self.recordings))
@@ -100,14 +102,16 @@ class CompiledStep:
             del self.recordings[each]
 
 
-def frozen_in(owner: Any, backend: Backend) -> list[Any]:
-    """What a recording of a step takes for granted of the object that the step belongs to.
+def held_by(owner: Any, backend: Backend) -> tuple[list[Any], list[Any]]:
+    """What a recording of a step takes for granted of the object that the step belongs to: all
+    plain values that can be reached through its attributes, and where its arrays lie. And all
+    tensors among them.
 
-    These are all plain values that can be reached through its attributes, and where its arrays
-    lie. Nobody has to list them, so no list can be incomplete. It runs before each replay, hence
-    the exact types: a look into a set instead of a question to each class.
+    Nobody has to list them, so no list can be incomplete. It runs before each replay, hence the
+    exact types: a look into a set instead of a question to each class.
     """
     found: list[Any] = []
+    tensors: list[Any] = []
     seen = {id(backend)}  # objects may refer to each other in circles; the backend keeps caches
     left = [owner]
     while left:
@@ -119,6 +123,7 @@ def frozen_in(owner: Any, backend: Backend) -> list[Any]:
             found.append(thing.data.ptr)
         elif _is_tensor(thing):
             found += [thing.data.data.ptr, thing.requires_grad]
+            tensors.append(thing)
         elif isinstance(thing, np.generic | np.dtype):
             found.append(thing)
         elif id(thing) not in seen:
@@ -128,7 +133,7 @@ def frozen_in(owner: Any, backend: Backend) -> list[Any]:
             else:
                 parts = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
                 left += parts.values()
-    return found
+    return found, tensors
 
 
 class Recording:
@@ -142,6 +147,8 @@ class Recording:
         # The step's intermediates will lie in that pool. The memory of earlier ones is kept by the
         # usual pool for others, who may never need it.
         cupy.get_default_memory_pool().free_all_blocks()
+        with private_memory(self.pool):
+            self.blas = Blas(self.stream, cupy.empty(WORKSPACE, np.uint8))
 
     def play(self, arguments: tuple[Any, ...]) -> Any:
         """The step itself, with the memory and on the stream of the recording to come."""
@@ -150,9 +157,14 @@ class Recording:
             results = Results(self.step(*self.inputs))
         return results.copy()
 
-    def record(self) -> None:
-        """Note down the step. Nothing is computed."""
-        with self._own(), _no_garbage_collection():
+    def record(self, tensors: list[Any]) -> None:
+        """Note down the step. Nothing is computed.
+
+        `tensors` are those that it may overwrite: whoever still needs their old numbers for a
+        gradient is told so by their version, which each replay raises.
+        """
+        versions = [tensor.version for tensor in tensors]
+        with self._own(), _no_garbage_collection(), _gradients_are_the_steps_own(tensors):
             self.stream.begin_capture()
             try:
                 self.results = Results(self.step(*self.inputs))
@@ -160,7 +172,9 @@ class Recording:
                 _give_up(self.stream)
                 raise
             self.graph = self.stream.end_capture()
-        self.blas = self.backend.release_blas(self.stream.ptr)  # the graph uses its memory
+        self.overwritten = [
+            tensor for tensor, old in zip(tensors, versions, strict=True) if tensor.version != old
+        ]
 
     def replay(self, arguments: tuple[Any, ...]) -> Any:
         """Do it, on the current stream: in order with all that came before and will follow."""
@@ -168,6 +182,8 @@ class Recording:
             if _is_tensor(own):
                 own.data[...] = argument.data
         self.graph.launch(cupy.cuda.get_current_stream())
+        for tensor in self.overwritten:
+            tensor.mark_changed()
         return self.results.copy()
 
     @contextmanager
@@ -176,7 +192,11 @@ class Recording:
         outer = cupy.cuda.get_current_stream()
         self.stream.wait_event(outer.record())
         try:
-            with self.stream, private_memory(self.pool):
+            with (
+                self.stream,
+                private_memory(self.pool),
+                self.backend.multiplying_with(self.blas),
+            ):
                 yield
         finally:
             outer.wait_event(self.stream.record())
@@ -189,7 +209,7 @@ class Results:
         self.outputs = outputs
         lines: dict[Any, list[Any]] = {}  # by type; the losses of a GAN have one
         _map(outputs, lambda t: lines.setdefault(t.dtype, []).append(t.data.reshape(-1)))
-        self.joined = {dtype: cupy.concatenate(found) for dtype, found in lines.items()}
+        self.joined = {dtype: concatenated(found) for dtype, found in lines.items()}
 
     def copy(self) -> Any:
         """The same dict, list or tuple, of tensors that the next replay does not touch."""
@@ -233,6 +253,36 @@ def _map(value: Any, function: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_map(item, function) for item in value)
     return function(value) if _is_tensor(value) else value
+
+
+class _EarlierGradient:
+    """Stands for a gradient from before a recorded step, which the step may replace but not read.
+
+    A replay would read the memory in which that gradient lay when the step was recorded.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("its gradients add up from one step to the next: zero_grad() first")
+
+    __add__ = __getattr__
+
+
+@contextmanager
+def _gradients_are_the_steps_own(tensors: list[Any]) -> Iterator[None]:
+    """Inside, `.grad` from before cannot be read; if an error leaves, all is as it was."""
+    before = [(tensor, tensor.grad) for tensor in tensors if tensor.grad is not None]
+    earlier: Any = _EarlierGradient()
+    for tensor, _ in before:
+        tensor.grad = earlier
+    try:
+        yield
+    except BaseException:
+        for tensor, gradient in before:
+            tensor.grad = gradient
+        raise
+    for tensor, gradient in before:
+        if tensor.grad is earlier:
+            tensor.grad = gradient
 
 
 @contextmanager

@@ -38,6 +38,16 @@ def private_memory(pool: Any) -> Iterator[None]:
         yield
 
 
+def concatenated(arrays: Sequence[Array], axis: int = 0) -> Array:
+    """The arrays one after another, eight at a time.
+
+    For more at once, CuPy sends a table of their addresses to the GPU, which cannot be recorded.
+    """
+    while len(arrays) > 8:
+        arrays = [cupy.concatenate(arrays[i : i + 8], axis) for i in range(0, len(arrays), 8)]
+    return cupy.concatenate(arrays, axis)
+
+
 # ---------------------------------------------------------------------------------------------
 
 

@@ -78,6 +78,10 @@ class Backend(ABC):
     def random_stream(self, seed: int, offset: int) -> RandomStream:
         """The random numbers of a seed from a position on: the body of random.Generator."""
 
+    def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
+        """The arrays one after another."""
+        return self.xp.concatenate(arrays, axis=axis)
+
     # ---- element by element ------------------------------------------------------------------
 
     @abstractmethod

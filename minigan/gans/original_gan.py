@@ -103,14 +103,14 @@ class ScheduledSGD(SGD):
         super().__init__(network.parameters(), recipe.lr, recipe.momentum)
 
     def update(self, where: slice, gradients: list[Array], count: Array) -> None:
-        xp, recipe = backend_of(count).xp, self.recipe
+        backend, recipe = backend_of(count), self.recipe
         p, v = self.flat[where], self.state[0][where]
-        lr = xp.maximum(recipe.lr / recipe.lr_decay**count, recipe.min_lr)  # (1,)
+        lr = backend.xp.maximum(recipe.lr / recipe.lr_decay**count, recipe.min_lr)  # (1,)
         epoch = count // self.updates_per_epoch + 1
-        way = xp.minimum((epoch - 1) / (recipe.momentum_epochs - 1), 1)
+        way = backend.xp.minimum((epoch - 1) / (recipe.momentum_epochs - 1), 1)
         momentum = recipe.momentum + (recipe.final_momentum - recipe.momentum) * way  # (1,)
         v *= momentum.astype(v.dtype)
-        v -= lr.astype(v.dtype) * xp.concatenate(gradients)
+        v -= lr.astype(v.dtype) * backend.concatenate(gradients)
         p += v
         count += 1
 

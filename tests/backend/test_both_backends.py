@@ -81,8 +81,13 @@ def test_every_system_plays_the_same_game(gpu: Any, name: str, capsys: Any) -> N
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_replay_is_the_round_bit_for_bit(gpu: Any, name: str, monkeypatch: Any) -> None:
+def test_a_replay_is_the_round_bit_for_bit(
+    gpu: Any, name: str, monkeypatch: Any, request: pytest.FixtureRequest
+) -> None:
     """Losses, weights, moments, counts, running means, the average and the random position."""
+    # On a true GPU the gradient of an embedding adds up in any order.
+    embeds = name.startswith("conditional") and request.config.getoption("--backend") == "cupy"
+    within = 1e-5 if embeds else 0
     recorded, eager = (build(name, gpu, "float32") for _ in range(2))
     made = []
     compiled = gpu.compiled
@@ -94,8 +99,8 @@ def test_a_replay_is_the_round_bit_for_bit(gpu: Any, name: str, monkeypatch: Any
     assert len(graphs) == 2 and None not in graphs
     monkeypatch.setattr(gpu, "compiled", lambda step, owner=None: step)
     eager.keep_average(0.9)
-    np.testing.assert_array_equal(found, losses_of(eager, 12, 12))
-    assert_close_states(recorded, eager, 0)
+    np.testing.assert_allclose(found, losses_of(eager, 12, 12), rtol=0, atol=within)
+    assert_close_states(recorded, eager, within)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -231,6 +231,85 @@ def test_the_owner_of_a_function_can_be_named(gpu: Any) -> None:
     assert slope.weight.numpy().tolist() == [1 - 3 * 0.5 - 2 * 0.25] * 3
 
 
+def test_many_parameters_and_many_losses_can_be_recorded(gpu: Any) -> None:
+    """Nine arrays or more are another case to CuPy, whose own way of joining them cannot be."""
+
+    class Many:
+        def __init__(self) -> None:
+            self.network = nn.Sequential(*[nn.Linear(3, 3) for _ in range(6)]).to(gpu)
+            self.optimizer = SGD(self.network.parameters(), lr=0.1, momentum=0.5)
+
+        def step(self, x: minigan.Tensor) -> list[minigan.Tensor]:
+            y = self.network(x)
+            self.optimizer.minimize((y * y).sum())
+            return [y[0].detach() * i for i in range(20)]
+
+    minigan.manual_seed(0)
+    recorded = Many()
+    eager = copy.deepcopy(recorded)
+    eager.optimizer = SGD(eager.network.parameters(), lr=0.1, momentum=0.5)
+    play = gpu.compiled(recorded.step)
+    for i in range(5):
+        x = on(gpu, np.full((2, 3), i + 1, np.float32))
+        for found, wanted in zip(play(x), eager.step(x), strict=True):
+            np.testing.assert_array_equal(found.numpy(), wanted.numpy())
+    assert not play.failed
+
+
+class Accumulating(Slope):
+    """A step that adds to the gradients of the steps before it."""
+
+    def step(self, x: minigan.Tensor) -> minigan.Tensor:
+        loss = (self.weight * x).sum()
+        loss.backward()
+        return loss.detach()
+
+
+def test_gradients_that_add_up_over_steps_are_not_recorded(gpu: Any, capsys: Any) -> None:
+    slope = Accumulating(gpu)
+    play = gpu.compiled(slope.step)
+    for i in range(1, 7):
+        play(on(gpu, np.ones(3, np.float32)))
+        assert slope.weight.grad is not None
+        assert slope.weight.grad.numpy().tolist() == [i] * 3
+    assert "add up from one step to the next: zero_grad() first" in capsys.readouterr().err
+
+
+def test_gradients_that_a_recorded_step_does_not_touch_stay(gpu: Any) -> None:
+    slope = Slope(gpu)
+    slope.other = nn.Parameter(gpu.asarray(np.ones(2, np.float32)))
+    slope.other.grad = on(gpu, np.full(2, 7, np.float32))
+    play = gpu.compiled(slope.step)
+    for _ in range(4):
+        play(on(gpu, np.ones(3, np.float32)))
+    assert not play.failed
+    assert slope.other.grad.numpy().tolist() == [7, 7]
+    assert slope.weight.grad.numpy().tolist() == [1, 1, 1]
+
+
+def test_a_graph_that_needs_what_a_replay_has_overwritten_says_so(gpu: Any) -> None:
+    slope = Slope(gpu)
+    play = gpu.compiled(slope.step)
+    for _ in range(5):
+        loss = (slope.weight * slope.weight).sum()
+        play(on(gpu, np.ones(3, np.float32)))
+        with pytest.raises(RuntimeError, match="overwritten in place"):
+            loss.backward()
+
+
+def test_recordings_that_come_to_nothing_leave_no_memory_behind(gpu: Any, device: Any) -> None:
+    slope = Slope(gpu)
+    play = gpu.compiled(slope.step)
+    taken = []
+    for i in range(6):  # played twice under each rate, and never recorded
+        slope.optimizer.lr = 0.5 / 2**i
+        for _ in range(2):
+            play(on(gpu, np.ones(3, np.float32)))
+        gc.collect()
+        taken.append(sum(device.live.values()))
+    assert max(taken[2:]) < taken[1] + 2**20  # a recording has 32 times that
+
+
 def test_another_tf32_setting_is_recorded_anew(monkeypatch: Any, gpu: Any) -> None:
     slope = Slope(gpu)
     play = gpu.compiled(slope.step)

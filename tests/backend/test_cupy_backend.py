@@ -12,12 +12,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigan
+from minigan import nn
 from minigan.backend import AdamStep, Backend, Window, get_backend
 from minigan.backend.random import Generator
 from minigan.errors import UserError
 from minigan.functional import leaky_relu, sigmoid
 from minigan.functional.activations import LeakyReLU, LeakyReLUGradient, Sigmoid, Softplus
 from minigan.functional.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
+from minigan.optim import Adam
 
 NUMPY = get_backend("numpy")
 CLOSE = {"float32": 2e-5, "float64": 1e-12}
@@ -334,6 +336,25 @@ def test_four_channels_are_moved_at_once_where_memory_allows(gpu: Backend, devic
 
 
 # ---- Adam ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["strided", "float64"])
+def test_adam_takes_gradients_as_they_lie(gpu: Any, kind: str) -> None:
+    weights = []
+    for backend in (get_backend("numpy"), gpu):
+        p = nn.Parameter(backend.asarray(np.ones(6, np.float32)))
+        g = np.linspace(-1, 1, 12)[::2] if kind == "float64" else np.linspace(-1, 1, 6, dtype="f")
+        wide = backend.asarray(np.repeat(g, 2))
+        p.grad = minigan.Tensor(wide[::2])
+        Adam([p], lr=0.1).step()
+        weights.append(p.numpy())
+    np.testing.assert_allclose(weights[1], weights[0], rtol=1e-6)
+
+
+def test_products_of_nothing_are_zero_in_used_memory(gpu: Any) -> None:
+    gpu.xp.full((3, 2), np.nan, np.float32)  # freed at once, and its memory given out again
+    product = gpu.matmul(gpu.xp.empty((3, 0), np.float32), gpu.xp.empty((0, 2), np.float32))
+    assert gpu.to_numpy(product).tolist() == [[0, 0]] * 3
 
 
 @given(
