@@ -196,7 +196,7 @@ class SGD(Optimizer):
     def update(self, where: slice, gradients: list[Array], count: Array) -> None:
         xp = backend_of(self.flat).xp
         p, v = self.flat[where], self.state[0][where]
-        g = xp.concatenate(gradients)
+        g = backend_of(self.flat).concatenate(gradients)
         if self.weight_decay:
             g += self.weight_decay * p
         if self.momentum:
