@@ -11,6 +11,7 @@ Next: functional/, where the networks' own functions are written in the same way
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import operator
@@ -46,6 +47,10 @@ _mode = _Mode()
 class set_grad_enabled(ContextDecorator):  # noqa: N801  (torch's name)
     """Record the graph, or do not, inside a `with` block or a decorated function."""
 
+    def __new__(cls, mode: Any = None) -> Any:
+        """`@no_grad` means `@no_grad()`."""
+        return cls()(mode) if callable(mode) else super().__new__(cls)  # type: ignore[call-arg]
+
     def __init__(self, mode: bool) -> None:
         self.mode = mode
         self.outer: list[bool] = []
@@ -56,6 +61,11 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801  (torch's name)
 
     def __exit__(self, *error: object) -> None:
         _mode.recording = self.outer.pop()
+
+    def __call__(self, function: Any) -> Any:
+        if inspect.isgeneratorfunction(function):  # its body runs after the call has returned
+            raise TypeError(f"{function.__name__} is a generator: write the block inside it")
+        return super().__call__(function)
 
     def _recreate_cm(self) -> set_grad_enabled:
         return type(self)(self.mode)  # a decorated function may be running in two threads
@@ -122,14 +132,17 @@ class Tensor:
         dtype: Any = None,
         backend: str | Backend | None = None,
     ) -> None:
-        if isinstance(data, Tensor):
-            data = data.data
-        home = _home(data) if backend is None else get_backend(backend)
-        array = home.asarray(data)
-        if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
+        source = _array(data)
+        home = _home(source) if backend is None else get_backend(backend)
+        array = home.asarray(source)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"a tensor holds numbers; {str(data)[:50]!r} is {array.dtype}")
+        if dtype is None and array.dtype == np.float64 and not hasattr(source, "dtype"):
             dtype = np.float32
         self.data = array if dtype is None else array.astype(dtype, copy=False)
         self._start()
+        if isinstance(data, Tensor) and _owner(self.data) is _owner(data.data):
+            self._version = data._version  # a second name of the same memory
         self.requires_grad_(requires_grad)
 
     def _start(self) -> None:
@@ -208,6 +221,9 @@ class Tensor:
     def __int__(self) -> int:
         return int(self.item())
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
     # ---- out of the engine ------------------------------------------------------------------
 
     def item(self) -> Any:
@@ -243,7 +259,10 @@ class Tensor:
         if isinstance(where, Backend) or (isinstance(where, str) and where in ("numpy", "cupy")):
             backend = get_backend(where)
             return self if backend is self.backend else Move(backend)(self)
-        return self if self.dtype == np.dtype(where) else Cast(np.dtype(where))(self)
+        dtype = np.dtype(where)
+        if dtype == self.dtype:
+            return self
+        return Cast(dtype)(self if dtype.kind == "f" else self.detach())  # steps have no slope
 
     def float(self) -> Tensor:
         return self.to(np.float32)
@@ -278,7 +297,7 @@ class Tensor:
         return self
 
     def copy_(self, source: Tensor | Array | Scalar) -> Tensor:
-        self._writable().data[...] = _array(source)
+        self._writable().data[...] = _without_history(source)
         return self
 
     def fill_(self, value: Scalar) -> Tensor:
@@ -288,8 +307,36 @@ class Tensor:
     def zero_(self) -> Tensor:
         return self.fill_(0)
 
+    def clamp_(self, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
+        return self.copy_(self.detach().clamp(min, max))
+
     def __setitem__(self, index: Any, value: Tensor | Array | Scalar) -> None:
-        self._writable().data[_plain_index(index)] = _array(value)
+        self._writable().data[_plain_index(index)] = _without_history(value)
+
+    def _updated(self, result: Tensor) -> Tensor:
+        """What `x += …` makes of x: its memory takes the result. But if gradients go through the
+        result, the old numbers may be needed, and x becomes the name of a new tensor."""
+        if result.requires_grad and not (self.requires_grad and self.is_leaf):
+            return result
+        if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise ValueError(
+                f"a tensor of shape {self.shape} and type {self.dtype} cannot take a result of "
+                f"shape {result.shape} and type {result.dtype} in place"
+            )
+        self._writable().data[...] = result.data
+        return self
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._updated(self + other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._updated(self - other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._updated(self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._updated(self / other)
 
     # ---- derivatives --------------------------------------------------------------------------
 
@@ -328,43 +375,49 @@ class Tensor:
     # ---- arithmetic ---------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Tensor:
-        return Add()(self, _operand(other, self))
+        return Add()(*_operands(self, other))
 
     def __radd__(self, other: Any) -> Tensor:
-        return Add()(_operand(other, self), self)
+        return Add()(*_operands(other, self))
 
     def __sub__(self, other: Any) -> Tensor:
-        return Subtract()(self, _operand(other, self))
+        return Subtract()(*_operands(self, other))
 
     def __rsub__(self, other: Any) -> Tensor:
-        return Subtract()(_operand(other, self), self)
+        return Subtract()(*_operands(other, self))
 
     def __mul__(self, other: Any) -> Tensor:
-        return Multiply()(self, _operand(other, self))
+        return Multiply()(*_operands(self, other))
 
     def __rmul__(self, other: Any) -> Tensor:
-        return Multiply()(_operand(other, self), self)
+        return Multiply()(*_operands(other, self))
 
     def __truediv__(self, other: Any) -> Tensor:
-        return Divide()(self, _operand(other, self))
+        return Divide()(*_operands(self._floating(), other))
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return Divide()(_operand(other, self), self)
+        return Divide()(*_operands(other, self._floating()))
+
+    def _floating(self) -> Tensor:
+        """Itself, or float32 for whole numbers, whose quotients are fractions."""
+        return self if self.data.dtype.kind == "f" else self.float()
 
     def __matmul__(self, other: Any) -> Tensor:
-        return MatMul()(self, _operand(other, self))
+        return MatMul()(*_operands(self, other))
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return MatMul()(_operand(other, self), self)
+        return MatMul()(*_operands(other, self))
 
     def __neg__(self) -> Tensor:
         return Negate()(self)
 
     def __pow__(self, exponent: Scalar) -> Tensor:
-        p = _operand(exponent, self)
+        x, p = _operands(self, exponent)
         if isinstance(p, Tensor):
             raise TypeError("the exponent of ** is a plain number; write exp(b * log(a)) instead")
-        return Power(p)(self)
+        return Power(p)(x)
+
+    pow = __pow__
 
     # Comparisons give booleans, which have no derivative and so no op.
 
@@ -434,11 +487,38 @@ class Tensor:
         correction: int = 1,
         keepdim: bool = False,
     ) -> Tensor:
-        return self.var(dim, correction, keepdim).sqrt()
+        """√var. Where all are equal, and √ infinitely steep, its slope is 0, as torch has it."""
+        variance = self.var(dim, correction, keepdim)
+        equal = variance == 0
+        return (variance + equal).sqrt() - equal
 
-    def amax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def norm(
+        self, p: Scalar = 2, dim: int | Sequence[int] | None = None, keepdim: bool = False
+    ) -> Tensor:
+        """(Σ |x|ᵖ)^(1/p), for p > 0; for p = 2 its slope at 0 is 0, as torch has it."""
+        if not 0 < p < math.inf:
+            raise ValueError(f"a norm needs a p above 0 and finite, not {p}")
+        if p == 1:
+            return self.abs().sum(dim, keepdim)
+        powers = (self**2 if p == 2 else self.abs() ** p).sum(dim, keepdim)
+        nothing = powers == 0
+        return (powers + nothing) ** (1 / p) - nothing
+
+    def amax(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
         """The largest element; equal ones share the gradient, as in torch."""
         return AMax(_axes(dim, self.ndim), keepdim)(self)
+
+    def amin(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+        """The smallest element, likewise."""
+        return -(-self).amax(dim, keepdim)
+
+    def max(self) -> Tensor:
+        """The largest of all; over a dimension, where torch's max also finds places, see amax."""
+        return self.amax()
+
+    def min(self) -> Tensor:
+        """The smallest of all; over a dimension, see amin."""
+        return self.amin()
 
     def argmax(self, dim: int | None = None) -> Tensor:
         return Tensor._wrap(self.data.argmax(axis=dim))
@@ -451,24 +531,31 @@ class Tensor:
     view = reshape  # torch's view refuses to copy; here a reshape copies only where it must
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        start, end = start_dim % max(self.ndim, 1), end_dim % max(self.ndim, 1)
+        start, end = _axis(start_dim, self.ndim), _axis(end_dim, self.ndim)
+        if start > end:
+            raise ValueError(f"flatten goes from a dimension to a later one, not {start} to {end}")
         size = math.prod(self.shape[start : end + 1])  # not -1: with N = 0 it could be any number
         return self.reshape(*self.shape[:start], size, *self.shape[end + 1 :])
 
     def squeeze(self, dim: int | None = None) -> Tensor:
-        drop = range(self.ndim) if dim is None else [dim % self.ndim]
+        drop = range(self.ndim) if dim is None else [_axis(dim, self.ndim)]
         return self.reshape(tuple(n for i, n in enumerate(self.shape) if i not in drop or n != 1))
 
     def unsqueeze(self, dim: int) -> Tensor:
-        at = dim % (self.ndim + 1)
+        at = _axis(dim, self.ndim + 1)
         return self.reshape((*self.shape[:at], 1, *self.shape[at:]))
 
     def permute(self, *dims: Any) -> Tensor:
-        return Permute(tuple(d % self.ndim for d in _shape(dims)))(self)
+        order = tuple(_axis(d, self.ndim) for d in _shape(dims))
+        if sorted(order) != list(range(self.ndim)):
+            raise ValueError(f"permute names each of {self.ndim} dimensions once, not {order}")
+        return Permute(order)(self)
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         order = list(range(self.ndim))
-        order[dim0], order[dim1] = order[dim1], order[dim0]
+        dim0, dim1 = _axis(dim0, self.ndim), _axis(dim1, self.ndim)
+        if order:
+            order[dim0], order[dim1] = order[dim1], order[dim0]
         return self.permute(order)
 
     def t(self) -> Tensor:
@@ -481,11 +568,15 @@ class Tensor:
     def expand(self, *shape: Any) -> Tensor:
         """Repeat along dimensions of size 1, without copying; -1 keeps a dimension."""
         wanted = _shape(shape)
+        if len(wanted) < self.ndim:
+            raise ValueError(f"a tensor of shape {self.shape} cannot be expanded to {wanted}")
         own = (1,) * (len(wanted) - self.ndim) + self.shape
         return Expand(tuple(o if w == -1 else w for o, w in zip(own, wanted, strict=True)))(self)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return Index(_plain_index(index))(self)
+        parts = index if isinstance(index, tuple) else (index,)
+        tensors = [part for part in parts if isinstance(part, Tensor)]
+        return Index(_plain_index(index))(self, *tensors)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
@@ -592,7 +683,9 @@ class Elementwise(Op):
     """
 
     def apply(self, *arrays: Array) -> Array:
-        array = next(a for a in arrays if hasattr(a, "shape"))
+        array = next((a for a in arrays if hasattr(a, "shape")), None)
+        if array is None:
+            raise TypeError(f"{self.name} is a function of tensors, not of {_shapes(arrays)}")
         return backend_of(array).elementwise(self.forward, arrays)
 
     def fit(self, g: Tensor, x: Tensor) -> Tensor:
@@ -798,11 +891,45 @@ def _home(data: Any) -> Backend:
         return get_backend("numpy")
 
 
+def _without_history(x: Any) -> Any:
+    """The numbers of what is written into a tensor's memory, where no gradient can follow."""
+    if _mode.recording and isinstance(x, Tensor) and x.requires_grad:
+        raise RuntimeError(
+            "a tensor that requires grad cannot be written into another one: its gradient would be "
+            "lost; join tensors with cat, stack or where, or write its detach()"
+        )
+    return _array(x)
+
+
+def _operands(a: Any, b: Any) -> tuple[Any, Any]:
+    """Both sides of an operator, of which at least one is a tensor; plain numbers stay what they
+    are.
+
+    A side of whole numbers, or without dimensions, takes the floating-point type of the other, and
+    whole numbers that meet a float become float32, all as in torch. NumPy would widen to float64.
+    """
+    if not isinstance(a, Tensor):
+        a = _operand(a, b)
+    elif not isinstance(b, Tensor):
+        b = _operand(b, a)
+    if not isinstance(a, Tensor):
+        return a, b if b.data.dtype.kind == "f" or isinstance(a, int) else b.float()
+    if not isinstance(b, Tensor):
+        return a if a.data.dtype.kind == "f" or isinstance(b, int) else a.float(), b
+    if a.data.dtype is b.data.dtype:
+        return a, b
+    if a.dtype.kind == "f" and (b.dtype.kind != "f" or b.ndim == 0 < a.ndim):
+        b = b.to(a.dtype)
+    elif b.dtype.kind == "f" and (a.dtype.kind != "f" or a.ndim == 0 < b.ndim):
+        a = a.to(b.dtype)
+    return a, b
+
+
 def _operand(x: Any, like: Tensor) -> Any:
     """The other side of an operator: a tensor, or a plain number, which stays one."""
     if isinstance(x, np.generic):
         x = x.item()  # to NumPy a float64 number is wide, and would make float32 arrays float64
-    if isinstance(x, Tensor | float | int):  # bool is an int
+    if isinstance(x, float | int):  # bool is an int
         return x
     if hasattr(x, "__array__"):
         return Tensor(x, backend=like.backend)
@@ -811,7 +938,9 @@ def _operand(x: Any, like: Tensor) -> Any:
 
 def _owner(array: Array) -> Array:
     """The array whose memory this one is, or is a view of."""
-    return array if array.base is None else array.base
+    while isinstance(array.base, type(array)):  # else it is None, or memory from elsewhere
+        array = array.base
+    return array
 
 
 def _shapes(inputs: Iterable[Any]) -> str:
@@ -822,15 +951,22 @@ def _shape(sizes: tuple[Any, ...]) -> Shape:
     """`f(2, 3)` and `f((2, 3))` mean the same."""
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
         sizes = tuple(sizes[0])
-    return tuple(int(n) for n in sizes)
+    return tuple(operator.index(n) for n in sizes)
+
+
+def _axis(dim: int, ndim: int) -> int:
+    """A dimension counted from the front; a tensor without dimensions has one to speak of."""
+    if not -max(ndim, 1) <= dim < max(ndim, 1):
+        raise IndexError(f"dimension {dim} does not exist in a tensor of {ndim} dimensions")
+    return dim % max(ndim, 1)
 
 
 def _axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:
     dims = range(ndim) if dim is None else [dim] if isinstance(dim, int) else dim
-    for d in dims:
-        if not -max(ndim, 1) <= d < max(ndim, 1):
-            raise IndexError(f"dimension {d} does not exist in a tensor of {ndim} dimensions")
-    return tuple(sorted({d % max(ndim, 1) for d in dims})) if ndim else ()
+    axes = sorted(_axis(d, ndim) for d in dims)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"a dimension is named twice in {tuple(dims)}")
+    return tuple(axes) if ndim else ()
 
 
 def _count(shape: Shape, axes: Shape) -> int:
@@ -838,6 +974,7 @@ def _count(shape: Shape, axes: Shape) -> int:
 
 
 def _plain_index(index: Any) -> Any:
+    """Tensors in an index become arrays."""
     if isinstance(index, tuple):
         return tuple(_array(i) for i in index)
     return _array(index)
@@ -1023,7 +1160,7 @@ class Where(Elementwise):
         return backend_of(condition).xp.where(condition, a, b)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        inside = Tensor._wrap(self.inputs[0].astype(g.dtype))
+        inside = self.inputs[0].to(g.dtype)
         ga = g * inside if self.needs[1] else None
         return None, ga, g * (1 - inside) if self.needs[2] else None
 
@@ -1182,17 +1319,20 @@ class Expand(Elementwise):
 
 
 class Index(Op):
-    """y = a[i]        dL/da = zeros with g added at i"""
+    """y = a[i]        dL/da = zeros with g added at i
+
+    Tensors in i are inputs, too, so that somebody watches whether they are overwritten.
+    """
 
     def __init__(self, index: Any) -> None:
         self.index = index
 
-    def forward(self, a: Array) -> Array:
+    def forward(self, a: Array, *parts: Array) -> Array:
         return a[self.index]
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        (a,) = self.inputs
-        return Scatter(self.index, a.shape)(g)
+        a, *parts = self.inputs
+        return Scatter(self.index, a.shape)(g), *[None for _ in parts]
 
 
 class Scatter(Op):
@@ -1205,7 +1345,7 @@ class Scatter(Op):
         xp = backend_of(a).xp
         y = xp.zeros(self.shape, a.dtype)
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
-        if any(hasattr(part, "__array__") or isinstance(part, list) for part in parts):
+        if any(hasattr(part, "__array__") or isinstance(part, Sequence) for part in parts):
             xp.add.at(y, self.index, a)  # an index array may name one place twice
         else:
             y[self.index] = a
@@ -1222,7 +1362,7 @@ class Concatenate(Op):
         self.axis = axis
 
     def forward(self, *arrays: Array) -> Array:
-        return backend_of(arrays[0]).xp.concatenate(arrays, axis=self.axis)
+        return backend_of(arrays[0]).concatenate(arrays, self.axis)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
         before = (slice(None),) * (self.axis % g.ndim)
@@ -1264,22 +1404,31 @@ def clamp(x: Tensor, min: Scalar | None = None, max: Scalar | None = None) -> Te
 
 
 def maximum(a: Tensor, b: Tensor | Array | Scalar) -> Tensor:
-    return Maximum()(a, _operand(b, a))
+    return Maximum()(*_operands(a, b))
 
 
 def minimum(a: Tensor, b: Tensor | Array | Scalar) -> Tensor:
-    return Minimum()(a, _operand(b, a))
+    return Minimum()(*_operands(a, b))
 
 
 def where(condition: Tensor | Array, a: Any, b: Any) -> Tensor:
     """a where the condition holds, else b. The derivative of the other side is 0 there, but a
     NaN or infinity in *its own* history would still spoil the sum: keep both sides finite."""
-    return Where()(_array(condition), a, b)
+    condition = as_tensor(condition)
+    if condition.dtype != np.bool_:
+        raise TypeError(f"the condition of where is true or false, not {condition.dtype}")
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = Tensor(a, backend=condition.backend)
+    return Where()(condition, *_operands(a, b))
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors joined along a dimension that they all have."""
-    return Concatenate(dim)(*tensors)
+    if not tensors:
+        raise ValueError("there is nothing to join")
+    types = [x.dtype for x in tensors]
+    dtype = np.result_type(*([t for t in types if t.kind == "f"] or types))
+    return Concatenate(dim)(*[x.to(dtype) for x in tensors])
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:

@@ -85,6 +85,41 @@ def leaf_overwritten_while_recording(lib):
     x.zero_()
 
 
+def written_into_another(lib):
+    """a tensor that requires grad is written into another one"""
+    x, other = leaf(lib, 1, 2), lib.zeros(2)
+    other[0] = x[1] * 2
+    other.sum().backward()
+    assert x.grad.tolist() == [0, 2]
+
+
+def condition_overwritten(lib):
+    """the condition of `where` is overwritten before backward"""
+    x, condition = leaf(lib, 1, 2), constant(lib, 1, 0) > 0
+    y = lib.where(condition, x, x * 2).sum()
+    condition.fill_(False)
+    y.backward()
+    assert x.grad.tolist() == [1, 2]
+
+
+def index_overwritten(lib):
+    """an index, or the labels of an embedding, is overwritten before backward"""
+    x, index = leaf(lib, 1, 2), constant(lib, 1, 1).long()
+    y = x[index].sum()
+    index.fill_(0)
+    y.backward()
+    assert x.grad.tolist() == [0, 2]
+
+
+def labels_overwritten(lib):
+    """the labels of a cross entropy are overwritten before backward"""
+    x, labels = leaf(lib, 0, 0), constant(lib, 1).long()
+    y = lib.nn.CrossEntropyLoss()(x.reshape(1, 2), labels)
+    labels.fill_(0)
+    y.backward()
+    assert x.grad.tolist() == [0.5, -0.5]
+
+
 def copy_overwritten(lib):
     """a copy of an input is overwritten"""
     x, w = leaf(lib, 1, 2), constant(lib, 3, 4)
@@ -183,10 +218,13 @@ CASES = {
             weights_moved,
             weights_loaded,
             leaf_overwritten_while_recording,
+            condition_overwritten,
+            index_overwritten,
+            labels_overwritten,
             backward_twice,
             two_losses_of_one_part,
         ],
-        ("error", "right"): [unneeded_input_overwritten],
+        ("error", "right"): [written_into_another, unneeded_input_overwritten],
         ("right", "right"): [
             copy_overwritten,
             backward_twice_and_retained,

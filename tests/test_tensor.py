@@ -67,6 +67,10 @@ UNARY = ELEMENTWISE | {
     "unsqueeze": (lambda x: x.unsqueeze(-1) ** 2, numbers),
     "squeeze": (lambda x: x.squeeze() ** 2, numbers),
     "expand": (lambda x: x.expand(3, *x.shape) ** 2, numbers),
+    "norm": (lambda x: x.norm() + x.norm(1), numbers),
+    "norm 3": (lambda x: x.norm(3), numbers),
+    "pow": (lambda x: x.pow(3), numbers),
+    "largest and smallest": (lambda x: x.max() - 2 * x.min(), numbers),
 }
 
 # Functions of two tensors that are broadcast against each other.
@@ -233,6 +237,61 @@ def test_dimension_that_does_not_exist(backend, dim):
         mg.zeros(2, 3, backend=backend).sum(dim)
 
 
+WRONG_DIMENSIONS = {
+    "unsqueeze": lambda x: x.unsqueeze(5),
+    "squeeze": lambda x: x.squeeze(2),
+    "flatten": lambda x: x.flatten(2),
+    "flatten to": lambda x: x.flatten(0, 5),
+    "flatten backwards": lambda x: x.flatten(1, 0),
+    "permute": lambda x: x.permute(0, 5),
+    "permute to fewer": lambda x: x.permute(0),
+    "permute twice": lambda x: x.permute(1, 1),
+    "transpose": lambda x: x.transpose(0, 5),
+    "expand": lambda x: x.expand(3),
+    "amax": lambda x: x.amax(-3),
+    "sum twice": lambda x: x.sum((1, 1)),
+    "norm": lambda x: x.norm(2, 7),
+    "reshape to fractions": lambda x: x.reshape(2.0, 3),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_DIMENSIONS)
+def test_wrong_dimensions_are_refused_here_and_in_torch(backend, name):
+    with pytest.raises((IndexError, ValueError, TypeError)) as ours:
+        WRONG_DIMENSIONS[name](mg.zeros(2, 3, backend=backend))
+    assert "modulo by zero" not in str(ours.value)
+    with pytest.raises((IndexError, RuntimeError, TypeError)):
+        WRONG_DIMENSIONS[name](torch.zeros(2, 3))
+
+
+def test_a_tensor_without_dimensions_has_one_to_speak_of(backend):
+    for x in (mg.Tensor(2.0, backend=backend), torch.tensor(2.0)):
+        assert x.squeeze(0).shape == x.transpose(0, -1).shape == ()
+        assert x.flatten(0, -1).shape == x.unsqueeze(-1).shape == (1,)
+
+
+def test_deviation_and_norm_are_flat_where_all_are_equal(backend):
+    """Where a root is infinitely steep, torch takes a slope of 0."""
+    for function in (lambda x: x.std(0).sum(), lambda x: (x * 0).norm(2, 1).sum()):
+        gradients = []
+        for lib in (mg, torch):
+            x = lib.ones(4, 3).requires_grad_()
+            y = function(x)
+            assert y.item() == 0
+            y.backward()
+            gradients.append(x.grad.tolist())
+        assert gradients[0] == gradients[1] == [[0.0] * 3] * 4
+
+
+def test_a_deviation_of_nan_is_nan(backend):
+    assert np.isnan(mg.Tensor([np.nan, 1.0], backend=backend).std().item())
+
+
+def test_a_norm_needs_a_positive_power(backend):
+    with pytest.raises(ValueError, match="a p above 0 and finite, not inf"):
+        mg.ones(3, backend=backend).norm(np.inf)
+
+
 def test_float32_sum_of_many_is_float32(backend):
     x = mg.ones(1000, 301, backend=backend)
     assert x.sum().dtype == np.float32 and x.sum().item() == 301000
@@ -305,6 +364,8 @@ INDICES = {
     "mask": lambda x: x[x > 0],
     "mask of rows": lambda x: x[x[:, 0] > 0],
     "rows and a slice": lambda x: x[indices(x, [1, 1]), 1:],
+    "columns in a tuple, one of them twice": lambda x: x[:, (0, 0, 2)],
+    "pairs in tuples, one of them twice": lambda x: x[(0, 1, 1), (2, 0, 0)],
 }
 
 
@@ -393,6 +454,75 @@ def test_where_with_numbers_and_arrays(backend):
         assert y.tolist() == [1, 0, 3]
         (g,) = mg.grad(y.sum(), x)
         assert g.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("condition", [[2.0, 0.0], [3, 0]])
+def test_where_takes_true_and_false_only(backend, condition):
+    with pytest.raises(TypeError, match="true or false, not (float32|int64)"):
+        mg.where(mg.Tensor(condition, backend=backend), 1.0, 2.0)
+
+
+# Each for minigan or torch, on a float32, an int64 and a bool tensor of shape (3,).
+MIXED = {
+    "float * int": lambda lib, x, n, b: x * n,
+    "int - float": lambda lib, x, n, b: n - x,
+    "float + bool": lambda lib, x, n, b: x + b,
+    "int + bool": lambda lib, x, n, b: n + b,
+    "int * number": lambda lib, x, n, b: n * 0.5,
+    "int * whole number": lambda lib, x, n, b: n * 2,
+    "number / int": lambda lib, x, n, b: 1 / (n + 1),
+    "int / int": lambda lib, x, n, b: n / (n + 1),
+    "float / count": lambda lib, x, n, b: x / b.sum(),
+    "int ** number": lambda lib, x, n, b: n**0.5,
+    "a float64 without dimensions": lambda lib, x, n, b: x * x.sum().to(lib.float64),
+    "float64": lambda lib, x, n, b: x * n.to(lib.float64),
+    "maximum": lambda lib, x, n, b: lib.maximum(x, n.to(lib.float32)),
+    "where with numbers": lambda lib, x, n, b: lib.where(b, 1.0, 0.0),
+    "where with a number": lambda lib, x, n, b: lib.where(b, x, 0.5),
+    "where with ints": lambda lib, x, n, b: lib.where(b, x, n),
+    "cat": lambda lib, x, n, b: lib.cat([n, x, n]),
+    "cat of float64": lambda lib, x, n, b: lib.cat([x, x.to(lib.float64)]),
+    "mean of a comparison": lambda lib, x, n, b: (x > 0).float().mean(),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_unlike_types_meet_as_in_torch(backend, name):
+    results = []
+    for lib, more in ((mg, {"backend": backend}), (torch, {})):
+        x, n = lib.ones(3, **more) * 0.5, lib.arange(3, **more)
+        y = MIXED[name](lib, x, n, n > 0)
+        results.append((str(y.dtype).split(".")[-1], y.tolist()))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-6)
+
+
+def test_whole_numbers_pass_no_gradient_on(backend):
+    x = mg.Tensor([1.5, 2.5], requires_grad=True, backend=backend)
+    assert not x.long().float().requires_grad
+    (x * x.long()).sum().backward()
+    assert x.grad.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("data", [None, "text", [None, 1], [1j]])
+def test_a_tensor_holds_numbers(backend, data):
+    with pytest.raises(
+        (TypeError, ValueError), match="a tensor holds numbers|[Uu]nsupported dtype"
+    ):
+        mg.Tensor(data, backend=backend)
+
+
+def test_functions_of_no_tensor_say_so():
+    with pytest.raises(TypeError, match="Exp is a function of tensors, not of 1.0"):
+        mg.exp(1.0)
+    with pytest.raises(ValueError, match="nothing to join"):
+        mg.cat([])
+
+
+def test_numbers_are_formatted(backend):
+    for lib in (mg, torch):
+        assert f"{lib.ones(()) / 3:.3f}" == "0.333"
+    assert f"{mg.ones(2)}" == str(mg.ones(2))
 
 
 def test_exponent_is_a_plain_number(backend):

@@ -374,6 +374,29 @@ def test_no_grad_and_its_kin(backend):
     assert mg.is_grad_enabled()
 
 
+def test_no_grad_as_a_bare_decorator():
+    @mg.no_grad
+    def without(x):
+        return x * 2
+
+    @mg.enable_grad
+    def with_it(x):
+        return x * 2
+
+    x = mg.ones(2).requires_grad_()
+    assert not without(x).requires_grad
+    with mg.no_grad():
+        assert with_it(x).requires_grad
+
+
+def test_no_grad_does_not_pretend_to_reach_into_a_generator():
+    with pytest.raises(TypeError, match="numbers is a generator"):
+
+        @mg.no_grad()
+        def numbers():
+            yield 1
+
+
 def test_no_grad_ends_with_an_error():
     with pytest.raises(KeyError), mg.no_grad():
         raise KeyError
@@ -484,7 +507,7 @@ def test_what_is_recorded_cannot_be_written(backend):
     for write in (
         lambda: x.zero_(),
         lambda: x.fill_(1),
-        lambda: x.copy_(x),
+        lambda: x.copy_(x.detach()),
         lambda: x.__setitem__(0, 1),
         lambda: (x * 2).zero_(),
     ):
@@ -559,6 +582,71 @@ def test_optimizer_step_between_forward_and_backward_is_noticed(backend):
     optimizer.step()
     with pytest.raises(RuntimeError, match="usual cause is an optimizer step"):
         loss.backward()
+
+
+def test_a_second_tensor_of_the_same_memory_is_noticed(backend):
+    x = leaf(backend, 3).detach()
+    w = leaf(backend, 3)
+    y = (w * mg.Tensor(x)).sum()
+    x.zero_()
+    with pytest.raises(RuntimeError, match="overwritten in place"):
+        y.backward()
+
+
+def test_views_of_memory_from_elsewhere_are_noticed():
+    x = mg.Tensor(np.frombuffer(bytearray(16), np.float32))
+    w = mg.ones(3).requires_grad_()
+    y = (w * x[:3]).sum()
+    x.fill_(5)
+    with pytest.raises(RuntimeError, match="overwritten in place"):
+        y.backward()
+    mg.ones(3).requires_grad_().clone().backward(mg.from_dlpack(torch.ones(3)))
+
+
+def test_augmented_assignment_writes_where_no_gradient_passes(backend):
+    x = leaf(backend, 3)
+    with mg.no_grad():
+        same = x
+        x -= 0.5 * x
+        x += 1
+        x *= 2
+        x /= 4
+    assert same is x and x.is_leaf and x.requires_grad
+    buffer = mg.zeros(2, backend=backend)
+    also = buffer
+    buffer += 1
+    assert also.tolist() == [1, 1]
+
+
+def test_augmented_assignment_on_the_way_of_a_gradient_is_a_new_tensor(backend):
+    x = leaf(backend, 3)
+    y = loss = (x * x).sum()
+    loss += (3 * x).sum()
+    loss /= 2
+    assert y is not loss
+    loss.backward()
+    np.testing.assert_allclose(x.grad.numpy(), x.numpy() + 1.5, rtol=1e-6)
+    total = mg.zeros((), backend=backend)
+    total += x.sum()
+    assert total.requires_grad
+
+
+def test_augmented_assignment_that_cannot_be(backend):
+    x = leaf(backend, 3)
+    with pytest.raises(RuntimeError, match="cannot be written in place"):
+        x += 1
+    n = mg.arange(3, backend=backend)
+    with pytest.raises(ValueError, match=r"shape \(3,\) and type int64 cannot take"):
+        n += 0.5
+    with pytest.raises(ValueError, match=r"result of shape \(2, 3\)"):
+        n += mg.zeros(2, 3, backend=backend).long()
+
+
+def test_clamp_in_place(backend):
+    x = leaf(backend, 3)
+    with mg.no_grad():
+        x.clamp_(-0.1, 0.1)
+    assert abs(x.numpy()).max() <= np.float32(0.1)
 
 
 def test_detach_shares_numbers_but_no_history(backend):
