@@ -19,11 +19,15 @@ from minigan.creation import (
     ones,
     ones_like,
     rand,
+    rand_like,
+    randint,
     randn,
+    randn_like,
     zeros,
     zeros_like,
 )
 from minigan.errors import UserError
+from minigan.functional import log_softmax, relu, sigmoid, softmax, tanh
 from minigan.tensor import (
     Tensor,
     as_tensor,
@@ -47,22 +51,37 @@ from minigan.tensor import abs_ as abs
 
 __version__ = "0.1.0"
 
-float32, float64, int64 = np.float32, np.float64, np.int64
+float32, float64, float, double = np.float32, np.float64, np.float32, np.float64
+uint8, int32, int64, int, long = np.uint8, np.int32, np.int64, np.int32, np.int64
+bool = np.bool_
+
+# A method is a function of its object: torch.mean(x, 1) is x.mean(1).
+sum, mean, var, std, norm = Tensor.sum, Tensor.mean, Tensor.var, Tensor.std, Tensor.norm
+max, min, amax, amin, argmax = Tensor.max, Tensor.min, Tensor.amax, Tensor.amin, Tensor.argmax
+reshape, flatten, squeeze = Tensor.reshape, Tensor.flatten, Tensor.squeeze
+unsqueeze, transpose, permute = Tensor.unsqueeze, Tensor.transpose, Tensor.permute
+matmul, pow = Tensor.__matmul__, Tensor.pow
 
 tensor = Tensor  # torch.tensor(data) copies its data into a new tensor; ours wraps arrays
 
+# Without bool, float, int, max, min, pow and sum: a star would put them over Python's own.
 __all__ = [
     "Generator",
     "Tensor",
     "UserError",
     "abs",
+    "amax",
+    "amin",
     "arange",
+    "argmax",
     "as_tensor",
     "cat",
     "clamp",
     "detect_anomaly",
+    "double",
     "enable_grad",
     "exp",
+    "flatten",
     "float32",
     "float64",
     "from_dlpack",
@@ -71,23 +90,45 @@ __all__ = [
     "functional",
     "get_backend",
     "grad",
+    "int32",
     "int64",
     "is_grad_enabled",
     "log",
+    "log_softmax",
+    "long",
     "manual_seed",
+    "matmul",
     "maximum",
+    "mean",
     "minimum",
     "nn",
     "no_grad",
+    "norm",
     "ones",
     "ones_like",
     "optim",
+    "permute",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
+    "relu",
+    "reshape",
     "set_grad_enabled",
     "set_num_threads",
+    "sigmoid",
+    "softmax",
     "sqrt",
+    "squeeze",
     "stack",
+    "std",
+    "tanh",
+    "tensor",
+    "transpose",
+    "uint8",
+    "unsqueeze",
+    "var",
     "where",
     "zeros",
     "zeros_like",

@@ -15,6 +15,11 @@ from minigan.backend.random import Generator, default_generator
 from minigan.tensor import Array, Scalar, Tensor, _shape
 
 
+def _type_of(*numbers: Any) -> Any:
+    """The type that torch gives a tensor of plain numbers: bool, int64 or float32."""
+    return {"b": np.bool_, "f": np.float32}.get(np.asarray(numbers).dtype.kind, np.int64)
+
+
 def _new(array: Array, requires_grad: bool) -> Tensor:
     return Tensor._wrap(array).requires_grad_(requires_grad)
 
@@ -41,29 +46,38 @@ def full(
     size: Sequence[int],
     fill_value: Scalar,
     *,
-    dtype: Any = np.float32,
+    dtype: Any = None,
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
 ) -> Tensor:
+    """The same number everywhere; its type, unless given, is bool, int64 or float32."""
+    dtype = dtype or _type_of(fill_value)
     return _new(get_backend(backend).xp.full(tuple(size), fill_value, dtype), requires_grad)
 
 
-def zeros_like(x: Tensor) -> Tensor:
-    return Tensor._wrap(x.backend.xp.zeros_like(x.data))
+def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    return _new(input.backend.xp.zeros_like(input.data, dtype), requires_grad)
 
 
-def ones_like(x: Tensor) -> Tensor:
-    return Tensor._wrap(x.backend.xp.ones_like(x.data))
+def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    return _new(input.backend.xp.ones_like(input.data, dtype), requires_grad)
 
 
 def arange(
-    start: Scalar, end: Scalar | None = None, step: Scalar = 1, *, backend: str | Backend = "numpy"
+    start: Scalar,
+    end: Scalar | None = None,
+    step: Scalar = 1,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    backend: str | Backend = "numpy",
 ) -> Tensor:
     """start, start + step, … below end; integers (int64) if all three are, else float32."""
     first, last = (0, start) if end is None else (start, end)
-    whole = all(isinstance(n, int) for n in (first, last, step))
-    dtype = np.int64 if whole else np.float32
-    return Tensor._wrap(get_backend(backend).xp.arange(first, last, step, dtype=dtype))
+    kind = _type_of(first, last, step)
+    exact = np.int64 if kind is np.int64 else np.float64  # in float32, steps would add up wrongly
+    array = get_backend(backend).xp.arange(first, last, step, dtype=exact)
+    return _new(array.astype(dtype or kind, copy=False), requires_grad)
 
 
 def randn(
@@ -88,6 +102,48 @@ def rand(
     """Numbers drawn evenly from [0, 1), from `generator` or from this thread's default one."""
     source = generator or default_generator(backend=backend)
     return _new(source.uniform(_shape(size), dtype), requires_grad)
+
+
+def randint(
+    low: Any = 0,
+    high: Any = None,
+    size: Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = np.int64,
+    backend: str | Backend = "numpy",
+) -> Tensor:
+    """Whole numbers from low to high − 1: `randint(low, high, size)` or `randint(high, size)`."""
+    if size is None:
+        high, size = None, high
+    if high is None:
+        low, high = 0, low
+    if size is None or low >= high:
+        raise ValueError(f"randint needs low < high and a size, got {low}, {high} and {size}")
+    source = generator or default_generator(backend=backend)
+    return Tensor._wrap((source.integers(high - low, size) + low).astype(dtype, copy=False))
+
+
+def randn_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    source = generator or default_generator(backend=input.backend)
+    return _new(source.normal(input.shape, dtype or input.dtype), requires_grad)
+
+
+def rand_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    source = generator or default_generator(backend=input.backend)
+    return _new(source.uniform(input.shape, dtype or input.dtype), requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:

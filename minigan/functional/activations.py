@@ -93,37 +93,41 @@ class Softplus(Elementwise):
         return g * where(scaled > self.threshold, 1, sigmoid(scaled))
 
 
-def relu(x: Tensor) -> Tensor:
+# `inplace` is torch's: there it saves memory. Here no function overwrites its input, and the
+# argument is accepted so that a class definition runs unchanged.
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); its derivative at 0 is 0."""
-    return LeakyReLU(0.0)(x)
+    return LeakyReLU(0.0)(input)
 
 
-def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, else negative_slope · x (Maas, Hannun and Ng 2013)."""
-    return LeakyReLU(negative_slope)(x)
+    return LeakyReLU(negative_slope)(input)
 
 
-def tanh(x: Tensor) -> Tensor:
+def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent, from −1 to 1."""
-    return Tanh()(x)
+    return Tanh()(input)
 
 
-def sigmoid(x: Tensor) -> Tensor:
+def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + e⁻ˣ), from 0 to 1."""
-    return Sigmoid()(x)
+    return Sigmoid()(input)
 
 
-def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """ln(1 + e^βx) / β, a smooth max(x, 0)."""
-    return Softplus(beta, threshold)(x)
+    return Softplus(beta, threshold)(input)
 
 
-def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
+def log_softmax(input: Tensor, dim: int) -> Tensor:
     """x − ln Σ eˣ along a dimension: the logarithms of probabilities that sum to 1."""
-    below_zero = x - x.detach().amax(dim, keepdim=True)  # so that no exponential overflows
+    below_zero = input - input.detach().amax(dim, keepdim=True)  # so that no exponential overflows
     return below_zero - log(below_zero.exp().sum(dim, keepdim=True))
 
 
-def softmax(x: Tensor, dim: int = -1) -> Tensor:
+def softmax(input: Tensor, dim: int) -> Tensor:
     """eˣ / Σ eˣ along a dimension: positive numbers that sum to 1."""
-    return log_softmax(x, dim).exp()
+    return log_softmax(input, dim).exp()

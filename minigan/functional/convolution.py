@@ -17,6 +17,9 @@ Next: maxout.py.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
+
 from minigan.backend import Window, backend_of
 from minigan.tensor import Array, Gradients, Op, Tensor
 
@@ -112,19 +115,18 @@ def _kernel_last(w: Array) -> Array:
 
 
 class Pad(Op):
-    """y = a with zeros around the last two axes        dL/da = g without them"""
+    """y = a with a number around it        dL/da = g without what was put around"""
 
-    def __init__(self, left: int, right: int, top: int, bottom: int) -> None:
-        self.sides = (left, right, top, bottom)
+    def __init__(self, around: Sequence[tuple[int, int]], value: float) -> None:
+        self.around, self.value = around, value  # how many (before, after), for each axis
 
     def forward(self, a: Array) -> Array:
-        left, right, top, bottom = self.sides
-        around = [(0, 0)] * (a.ndim - 2) + [(top, bottom), (left, right)]
-        return backend_of(a).xp.pad(a, around)
+        return backend_of(a).xp.pad(a, self.around, constant_values=self.value)
 
     def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        left, right, top, bottom = self.sides
-        return g[..., top : g.shape[-2] - bottom, left : g.shape[-1] - right]
+        (a,) = self.inputs
+        starts = [before for before, _ in self.around]
+        return g[tuple(slice(i, i + n) for i, n in zip(starts, a.shape, strict=True))]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -132,17 +134,29 @@ class Pad(Op):
 
 def pair(value: Pair) -> tuple[int, int]:
     """One number for both directions, or (height, width)."""
-    if isinstance(value, int):
-        return value, value
-    if not isinstance(value, tuple | list) or [type(number) for number in value] != [int, int]:
-        raise ValueError(f"expected a whole number or a pair of them, got {value!r}")
-    height, width = value
+    both = value if isinstance(value, tuple | list) else (value, value)
+    try:
+        height, width = map(operator.index, both)
+    except (TypeError, ValueError):
+        message = f"expected a whole number or a pair of them, got {value!r}"
+        raise ValueError(message) from None
     return height, width
 
 
-def pad(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
-    """Zeros (left, right, top, bottom) around the images (…, H, W); torch's constant padding."""
-    return Pad(*pad)(x)
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Put a number, 0 unless given, around the last axes: pad = (left, right, top, bottom, …)."""
+    if mode != "constant":
+        raise ValueError(f'pad: only mode="constant" is supported, got {mode!r}')
+    if len(pad) % 2 or len(pad) > 2 * input.ndim or min(pad, default=0) < 0:
+        raise ValueError(
+            f"pad: 2 numbers from 0 on for each of the last axes are needed, got {tuple(pad)} "
+            f"for shape {input.shape}"
+        )
+    pairs = list(zip(pad[::2], pad[1::2], strict=True))  # the last axis comes first
+    around = [(0, 0)] * (input.ndim - len(pairs)) + pairs[::-1]
+    return Pad(around, 0.0 if value is None else value)(input)
 
 
 def conv2d(

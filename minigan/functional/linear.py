@@ -30,13 +30,15 @@ class Linear(Op):
         return (gx, gw, g.sum(0) if self.needs[2] else None) if b else (gx, gw)
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x weightᵀ + bias for x of (…, in), weight (out, in) and bias (out,): (…, out)."""
-    if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x weightᵀ + bias for x = input (…, in), weight (out, in) and bias (out,): (…, out)."""
+    if weight.ndim != 2:
+        raise ValueError(f"linear: the weight is (out, in), this one has shape {weight.shape}")
+    if input.ndim < 1 or input.shape[-1] != weight.shape[1]:
         raise ValueError(
-            f"linear: the input of shape {x.shape} must end in the weight's "
+            f"linear: the input of shape {input.shape} must end in the weight's "
             f"{weight.shape[1]} inputs (weight {weight.shape})"
         )
-    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # (…, in) -> (N, in)
+    rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])  # (…, in) -> (N, in)
     y = Linear()(rows, weight) if bias is None else Linear()(rows, weight, bias)
-    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
+    return y if input.ndim == 2 else y.reshape(*input.shape[:-1], weight.shape[0])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from minigan.backend.random import Generator, default_generator
 from minigan.functional.losses import check_range
-from minigan.tensor import Tensor
+from minigan.tensor import Tensor, as_tensor
 
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:
@@ -15,6 +15,7 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
 
     The gradient adds up in a row that was chosen several times.
     """
+    input = as_tensor(input)
     if input.dtype.kind not in "iu":
         raise ValueError(f"embedding: labels are integers, these are {input.dtype}")
     check_range("embedding", input.data, weight.shape[0])
@@ -22,15 +23,24 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Generator | None = None,
 ) -> Tensor:
     """Set each number to 0 with probability p and divide the others by 1 − p (Srivastava 2014).
 
     The division keeps the expected value, so that nothing needs to change outside of training.
+    `inplace` is accepted, as in relu.
     """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability from 0 to 1, not {p}")
     if not training or p == 0:
-        return x
+        return input
     if p == 1:
-        return x * 0
-    source = generator or default_generator(backend=x.backend)
-    return x * Tensor._wrap(source.bernoulli(1 - p, x.shape, x.dtype, value=1 / (1 - p)))
+        return input * 0
+    source = generator or default_generator(backend=input.backend)
+    mask = source.bernoulli(1 - p, input.shape, input.dtype, value=1 / (1 - p))
+    return input * Tensor._wrap(mask)

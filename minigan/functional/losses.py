@@ -11,7 +11,7 @@ import numpy as np
 
 from minigan.backend import backend_of
 from minigan.functional.activations import log_softmax, sigmoid, softplus
-from minigan.tensor import Array, Elementwise, FusedOp, Gradients, Tensor
+from minigan.tensor import Array, Elementwise, FusedOp, Gradients, Tensor, as_tensor
 
 
 class BinaryCrossEntropy(Elementwise):
@@ -87,12 +87,17 @@ class SoftmaxCrossEntropy(FusedOp):
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
     """−t ln p − (1 − t) ln(1 − p) for probabilities p = input and targets t of one shape."""
     _check_same_shape("binary_cross_entropy", input, target)
     if isinstance(input.data, np.ndarray):  # on a GPU a look at the numbers would stall the step
         low, high = input.data.min(initial=0.0), input.data.max(initial=0.0)
+        if math.isnan(low):
+            raise ValueError(
+                "binary_cross_entropy: the inputs hold NaN; under detect_anomaly() the op that "
+                "made the first of them says so"
+            )
         if not (low >= 0 and high <= 1):
             raise ValueError(
                 f"binary_cross_entropy: inputs are probabilities from 0 to 1, these run from "
@@ -106,6 +111,7 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    *,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -119,14 +125,15 @@ def binary_cross_entropy_with_logits(
     return _reduced(losses, weight, reduction)
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(input − target)². Shapes must be equal: torch would broadcast (N, 1) against (N,)."""
     _check_same_shape("mse_loss", input, target)
     return _reduced((input - target) ** 2, None, reduction)
 
 
-def cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def cross_entropy(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """−ln softmax(input)ₖ for scores (N, C) and integer labels k = target (N,)."""
+    target = as_tensor(target)
     if input.ndim != 2 or target.shape != input.shape[:1]:
         raise ValueError(
             f"cross_entropy: scores (N, C) and labels (N,) are needed, "

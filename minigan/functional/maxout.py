@@ -43,15 +43,15 @@ def _first_largest(x: Array, y: Array) -> Array:
     return winner
 
 
-def maxout(x: Tensor, pieces: int) -> Tensor:
+def maxout(input: Tensor, pieces: int) -> Tensor:
     """The largest of `pieces` numbers for each unit: (N, pieces · units) -> (N, units).
 
     The first `units` columns are the first piece of every unit, and so on.
-    Raises ValueError if the width of x is no multiple of `pieces`.
+    Raises ValueError if the width of the input is no multiple of `pieces`.
     """
-    if x.ndim != 2 or pieces < 1 or x.shape[1] % pieces:
+    if input.ndim != 2 or pieces < 1 or input.shape[1] % pieces:
         raise ValueError(
             f"maxout: {pieces} pieces of each unit need an input (N, {pieces} · units), "
-            f"got shape {x.shape}"
+            f"got shape {input.shape}"
         )
-    return MaxPiece()(x.view(x.shape[0], pieces, -1))  # (N, pieces · units) -> (N, units)
+    return MaxPiece()(input.view(input.shape[0], pieces, -1))  # (N, pieces · units) -> (N, units)

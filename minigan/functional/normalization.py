@@ -78,7 +78,7 @@ def from_channel_rows(rows: Array, shape: tuple[int, ...]) -> Array:
 
 
 def batch_norm(
-    x: Tensor,
+    input: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
     weight: Tensor | None = None,
@@ -87,7 +87,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalize each channel of x (N, C, …) by the batch (training) or by running statistics.
+    """Normalize each channel of (N, C, …) by the batch (training) or by running statistics.
 
     In training the running statistics, if given, move: running += momentum · (batch − running),
     where the batch's variance is the unbiased one (÷ (m − 1)).
@@ -96,13 +96,13 @@ def batch_norm(
         raise ValueError("batch_norm: weight and bias come together, or neither of them")
     affine = () if weight is None or bias is None else (weight, bias)
     if training or running_mean is None or running_var is None:
-        count = x.numel() // max(x.shape[1], 1)
+        count = input.numel() // max(input.shape[1], 1)
         if count < 2 and training:
             raise ValueError(
-                f"batch_norm: training needs more than 1 value per channel, got shape {x.shape}"
+                f"batch_norm: training needs more than 1 value per channel, got shape {input.shape}"
             )
         op = BatchNorm(eps)
-        y = op(x, *affine)
+        y = op(input, *affine)
         if training and running_mean is not None and running_var is not None:
             for running, batch in (
                 (running_mean, op.mean),
@@ -111,10 +111,10 @@ def batch_norm(
                 running.data += momentum * (batch - running.data)
                 running.mark_changed()
         return y
-    per_channel = (1, -1) + (1,) * (x.ndim - 2)
+    per_channel = (1, -1) + (1,) * (input.ndim - 2)
     mean, var = running_mean.reshape(per_channel), running_var.reshape(per_channel)
     scale = 1 / (var + eps).sqrt()
     if not affine:
-        return (x - mean) * scale
+        return (input - mean) * scale
     scale = scale * affine[0].reshape(per_channel)
-    return (x - mean) * scale + affine[1].reshape(per_channel)
+    return (input - mean) * scale + affine[1].reshape(per_channel)

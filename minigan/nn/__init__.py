@@ -1,9 +1,9 @@
 """Layers and networks, under torch.nn's names.
 
-Next: module.py; then layers.py, init.py, summary.py.
+Next: module.py; then layers.py, functional.py, init.py, summary.py.
 """
 
-from minigan.nn import init
+from minigan.nn import functional, init
 from minigan.nn.layers import (
     BatchNorm1d,
     BatchNorm2d,
@@ -26,7 +26,7 @@ from minigan.nn.layers import (
     Tanh,
     Unflatten,
 )
-from minigan.nn.module import Buffer, Module, Parameter, Sequential, frozen
+from minigan.nn.module import Buffer, Module, ModuleList, Parameter, Sequential, frozen
 from minigan.nn.summary import summary
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "MSELoss",
     "Maxout",
     "Module",
+    "ModuleList",
     "Parameter",
     "ReLU",
     "Sequential",
@@ -55,6 +56,7 @@ __all__ = [
     "Tanh",
     "Unflatten",
     "frozen",
+    "functional",
     "init",
     "summary",
 ]

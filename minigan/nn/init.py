@@ -67,7 +67,8 @@ def kaiming_uniform_(tensor: Any, a: float = 0.0, *, generator: Generator | None
 
     With a = √5, as torch's layers have it, the bound is 1/√(fan in).
     """
-    bound = math.sqrt(6 / ((1 + a * a) * fan_in_and_out(tensor)[0]))
+    fan_in = max(fan_in_and_out(tensor)[0], 1)  # a weight without inputs has no numbers to fill
+    bound = math.sqrt(6 / ((1 + a * a) * fan_in))
     return uniform_(tensor, -bound, bound, generator)
 
 

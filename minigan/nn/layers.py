@@ -1,7 +1,7 @@
 """The layers, with torch's names, arguments, defaults and initial weights.
 
 A layer owns parameters and checks shapes; what it computes stands in functional/.
-Next: init.py, then summary.py.
+Next: functional.py, init.py, then summary.py.
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ def _empty(*shape: int) -> Parameter:
     return Parameter(_memory(*shape))
 
 
+def _bias(count: int, fan_in: int) -> Parameter:
+    """A bias as it begins: U(±1/√fan_in), as the weight; 0 beside a weight without inputs."""
+    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+    return init.uniform_(_empty(count), -bound, bound)
+
+
 class Identity(Module):
     """What comes in goes out; any arguments are accepted, and ignored, as in torch."""
 
@@ -75,10 +81,7 @@ class Linear(Module):
         # The memory order is (in, out): that is how the gradient comes out of its matrix product.
         memory = _memory(in_features, out_features)
         self.weight = init.kaiming_uniform_(Parameter(memory.T), a=math.sqrt(5))
-        self.bias = None
-        if bias:
-            bound = 1 / math.sqrt(max(in_features, 1))
-            self.bias = init.uniform_(_empty(out_features), -bound, bound)
+        self.bias = _bias(out_features, in_features) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
@@ -124,10 +127,8 @@ class _Convolution(Module):
         memory = _memory(*self.kernel_size, *reversed(weight_shape))
         self.weight = Parameter(memory.transpose(3, 2, 0, 1))
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        self.bias = None
-        if bias:
-            bound = 1 / math.sqrt(max(init.fan_in_and_out(self.weight)[0], 1))
-            self.bias = init.uniform_(_empty(out_channels), -bound, bound)
+        fan_in, _ = init.fan_in_and_out(self.weight)
+        self.bias = _bias(out_channels, fan_in) if bias else None
 
     def extra_repr(self) -> str:
         parts = [
@@ -240,8 +241,7 @@ class Maxout(Module):
         self.in_features, self.out_features, self.pieces = in_features, out_features, pieces
         rows = pieces * out_features
         self.weight = init.kaiming_uniform_(_empty(rows, in_features), a=math.sqrt(5))
-        bound = 1 / math.sqrt(max(in_features, 1))
-        self.bias = init.uniform_(_empty(rows), -bound, bound)
+        self.bias = _bias(rows, in_features)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.maxout(F.linear(x, self.weight, self.bias), self.pieces)
@@ -278,8 +278,7 @@ class Unflatten(Module):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
-# `inplace` is torch's: there it saves memory. Here an activation never overwrites its input, and
-# the argument is accepted so that a class definition runs unchanged.
+# `inplace` is accepted and does nothing: see functional/activations.py.
 
 
 class ReLU(Module):
@@ -456,7 +455,7 @@ class BCELoss(_Loss):
         self.weight = weight
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy(input, target, self.weight, self.reduction)
+        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_Loss):
@@ -474,7 +473,7 @@ class BCEWithLogitsLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
-            input, target, self.weight, self.reduction, self.pos_weight
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
 
 
@@ -482,11 +481,11 @@ class MSELoss(_Loss):
     """Mean squared error: functional.mse_loss."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.mse_loss(input, target, self.reduction)
+        return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class CrossEntropyLoss(_Loss):
     """Cross entropy of a softmax over scores: functional.cross_entropy."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, self.reduction)
+        return F.cross_entropy(input, target, reduction=self.reduction)

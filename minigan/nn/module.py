@@ -9,8 +9,9 @@ Next: layers.py.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any, Self
 
 import numpy as np
@@ -43,40 +44,58 @@ class Module:
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
+        return self.forward(*inputs, **named_inputs)
 
     # ---- what is inside -----------------------------------------------------------------------
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
+    def _own(self, *kinds: type) -> Iterator[tuple[str, Any]]:
+        """The attributes that are of one of these kinds."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
+            if isinstance(value, kinds):
                 yield name, value
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below, each once."""
+        seen: set[Module] = set()
+        for name, child in self._own(Module):
+            if child not in seen:
+                seen.add(child)
+                yield name, child
 
     def children(self) -> Iterator[Module]:
         return (child for _, child in self.named_children())
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it, each with its path."""
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, each with its path: the first one, if it has several.
+
+        `memo` holds those that have been met. Without `remove_duplicate`, each path counts.
+        """
+        met: set[Module] = set() if memo is None else memo
+        if self in met:
+            return
+        if remove_duplicate:
+            met.add(self)
         yield prefix, self
-        for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+        for name, child in self._own(Module):
+            path = f"{prefix}.{name}" if prefix else name
+            yield from child.named_modules(met, path, remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
 
-    def _named_tensors(self, kind: type[Tensor]) -> Iterator[tuple[str, Any]]:
+    def _named_tensors(
+        self, *kinds: type, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()  # a parameter that two layers share is still one parameter
-        for path, module in self.named_modules():
-            for name, value in module._own_tensors():
-                if isinstance(value, kind) and value.order not in seen:
-                    seen.add(value.order)
+        for path, module in self.named_modules(remove_duplicate=remove_duplicate):
+            for name, value in module._own(*kinds):
+                if value.order not in seen:
+                    if remove_duplicate:
+                        seen.add(value.order)
                     yield f"{path}.{name}" if path else name, value
-
-    def _own_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter | Buffer):
-                yield name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         return self._named_tensors(Parameter)
@@ -90,15 +109,42 @@ class Module:
     def buffers(self) -> Iterator[Buffer]:
         return (buffer for _, buffer in self.named_buffers())
 
+    # An attribute is all that it takes. These are for names that are no identifiers, or computed.
+
+    def add_module(self, name: str, module: Module) -> None:
+        if not isinstance(module, Module):
+            kind = type(module).__name__
+            raise TypeError(f"{type(self).__name__} takes modules, {name} is a {kind}")
+        setattr(self, name, module)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        if not isinstance(param, Parameter | None):
+            raise TypeError(f"{name} is a {type(param).__name__} instead of a Parameter")
+        setattr(self, name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        setattr(self, name, None if tensor is None else Buffer(tensor))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A tensor in the place of a buffer becomes one; none takes the place of a parameter."""
+        before = vars(self).get(name) if type(value) is Tensor else None
+        if isinstance(before, Parameter):
+            raise TypeError(f"{name} is a Parameter: only a Parameter or None can replace it")
+        if isinstance(before, Buffer):
+            if value.requires_grad:
+                raise TypeError(f"{name} is a Buffer, which keeps no graph: assign .detach()")
+            value = Buffer(value)
+        super().__setattr__(name, value)
+
     # ---- state ----------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Tensor]:
+        """Every parameter and buffer; one that is shared has several names."""
+        return dict(self._named_tensors(Parameter, Buffer, remove_duplicate=False))
 
     def state_dict(self) -> dict[str, Array]:
         """Every parameter and buffer as an array, by torch's names. Not copies: live memory."""
-        return {
-            f"{path}.{name}" if path else name: tensor.data
-            for path, module in self.named_modules()
-            for name, tensor in module._own_tensors()
-        }
+        return {name: tensor.data for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Copy tensors or arrays into the parameters and buffers of the same names.
@@ -106,11 +152,7 @@ class Module:
         Shapes must agree, and with `strict` so must the names. All is checked before anything
         is written. Raises UserError that lists what is missing, unexpected or misshapen.
         """
-        own = {
-            f"{path}.{name}" if path else name: tensor
-            for path, module in self.named_modules()
-            for name, tensor in module._own_tensors()
-        }
+        own = self._state()
         faults = []
         if strict:
             faults += [f"missing {name}" for name in own if name not in state]
@@ -163,6 +205,8 @@ class Module:
         Make the optimizers afterwards: they hold on to the memory of the parameters.
         """
         moving = isinstance(where, Backend) or where in ("numpy", "cupy")
+        if not moving:
+            _check_number_type(where)
         for tensor in [*self.parameters(), *self.buffers()]:
             if moving or tensor.dtype.kind == "f":  # a count stays a whole number
                 tensor.data = tensor.detach().to(where).data
@@ -183,16 +227,60 @@ class Module:
 
     def __repr__(self) -> str:
         lines = [
-            f"  ({name}): " + repr(child).replace("\n", "\n  ")
-            for name, child in self.named_children()
+            f"  ({name}): " + text.replace("\n", "\n  ") for name, text in self._printed_children()
         ]
         inside = self.extra_repr()
         if lines:
             inside = "\n" + "\n".join(lines) + "\n"
         return f"{type(self).__name__}({inside})"
 
+    def _printed_children(self) -> Iterator[tuple[str, str]]:
+        return ((name, repr(child)) for name, child in self._own(Module))
 
-class Sequential(Module):
+
+class _Row(Module):
+    """What Sequential and ModuleList share: modules in a row, by default named by their places."""
+
+    def append(self, module: Module) -> Self:
+        self.add_module(str(len(self)), module)
+        return self
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[Module]:
+        return (module for _, module in self._own(Module))
+
+
+class ModuleList(_Row):
+    """Modules to be indexed, looped over and called by the module that holds them.
+
+    In a plain list they would not be found: their parameters would not be learned.
+    """
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        self.extend(modules or ())
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        for module in modules:
+            self.append(module)
+        return self
+
+    def __getitem__(self, index: int | slice) -> Any:
+        found = list(self)[index]
+        return ModuleList(found) if isinstance(found, list) else found
+
+    def _printed_children(self) -> Iterator[tuple[str, str]]:
+        """Neighbors that print alike share a line, as in torch."""
+        for text, alike in groupby(super()._printed_children(), lambda printed: printed[1]):
+            names = [name for name, _ in alike]
+            if len(names) == 1:
+                yield names[0], text
+            else:
+                yield f"{names[0]}-{names[-1]}", f"{len(names)} x {text}"
+
+
+class Sequential(_Row):
     """Modules one after another: given as arguments, or as an OrderedDict of named ones."""
 
     def __init__(self, *modules: Module | OrderedDict[str, Module]) -> None:
@@ -201,27 +289,28 @@ class Sequential(Module):
         else:
             named = {str(i): module for i, module in enumerate(modules)}
         for name, module in named.items():
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential takes modules, {name} is a {type(module).__name__}")
-            setattr(self, name, module)
+            self.add_module(name, module)
 
     def forward(self, x: Any) -> Any:
-        for name, layer in self.named_children():
+        for name, layer in self._own(Module):
             try:
                 x = layer(x)
             except ValueError as error:
                 raise _located(error, name, layer) from error
         return x
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
     def __getitem__(self, index: int | slice) -> Any:
-        named = list(self.named_children())[index]
+        named = list(self._own(Module))[index]
         return Sequential(OrderedDict(named)) if isinstance(named, list) else named[1]
+
+
+def _check_number_type(where: Any) -> None:
+    try:
+        np.dtype(where)
+    except TypeError:
+        raise UserError(
+            f'{where!r} is neither a backend ("numpy" or "cupy") nor a number type such as float64'
+        ) from None
 
 
 def _located(error: ValueError, name: str, layer: Module) -> ValueError:

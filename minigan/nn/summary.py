@@ -5,6 +5,8 @@ The second tutorial prints one. Next: ../optim.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 from minigan.nn.module import Module
 from minigan.tensor import Tensor, no_grad
 
@@ -21,18 +23,15 @@ def summary(module: Module, input_shape: tuple[int, ...], *, batch_size: int = 2
     )
     rows: list[tuple[str, str, int]] = []
     modes = [(m, m.training) for m in module.modules()]
-    leaves: dict[Module, str] = {}
-    for path, layer in module.named_modules():
-        if not list(layer.children()):
-            leaves.setdefault(layer, path)  # one that is used twice is watched once
-    for layer, path in leaves.items():
+    leaves = [(path, m) for path, m in module.named_modules() if not list(m.children())]
+    for path, layer in leaves:
         _watch(layer, path, rows)
     try:
         with no_grad():
             module.eval()
             module(inputs)
     finally:
-        for layer in leaves:
+        for _, layer in leaves:
             del vars(layer)["forward"]
         for each, mode in modes:
             each.training = mode
@@ -51,8 +50,8 @@ def _watch(layer: Module, path: str, rows: list[tuple[str, str, int]]) -> None:
     """Note the shape of whatever this layer returns."""
     forward = layer.forward
 
-    def noted(*inputs: Tensor) -> Tensor:
-        y: Tensor = forward(*inputs)
+    def noted(*inputs: Any, **named_inputs: Any) -> Tensor:
+        y: Tensor = forward(*inputs, **named_inputs)
         count = sum(p.numel() for p in layer.parameters())
         shape = str(("N", *y.shape[1:])).replace("'", "")
         rows.append((f"{path} ({type(layer).__name__})", shape, count))

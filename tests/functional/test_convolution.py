@@ -19,7 +19,7 @@ from minigan.backend import Backend, Window, get_backend, numpy_convolution
 from minigan.backend.threads import Threads
 from minigan.functional.convolution import Convolution, KernelGradient, TransposedConvolution
 from minigan.tensor import Tensor, grad
-from minigan.testing import check_gradients
+from minigan.testing import assert_matches_torch, check_gradients
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 MANY = settings(max_examples=3 * settings.default.max_examples)  # geometry has many corners
@@ -510,13 +510,26 @@ def test_an_error_names_the_function_and_the_numbers(
         assert word in message
 
 
-def test_pad_puts_zeros_where_torch_does(backend: Backend) -> None:
+PADS = [((1, 2, 0, 3), ()), ((1, 1), ()), ((0, 2, 1, 0, 3, 1), ("constant", -2.5)), ((), ())]
+
+
+@pytest.mark.parametrize(("around", "more"), PADS)
+def test_pad_is_torch_s(backend: Backend, around: tuple[int, ...], more: tuple[Any, ...]) -> None:
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
-    ours, theirs = Tensor(x, True, backend=backend), torch.tensor(x, requires_grad=True)
-    y, expected = F.pad(ours, (1, 2, 0, 3)), torch.nn.functional.pad(theirs, (1, 2, 0, 3))
-    np.testing.assert_array_equal(y.numpy(), expected.detach().numpy())
-    cotangent = np.random.default_rng(1).normal(size=y.shape)
-    y.backward(Tensor(cotangent, backend=backend))
-    expected.backward(torch.tensor(cotangent))
-    assert ours.grad is not None and theirs.grad is not None
-    np.testing.assert_array_equal(ours.grad.numpy(), theirs.grad.numpy())
+    mine, its = F.pad, torch.nn.functional.pad
+    assert_matches_torch(
+        lambda x: mine(x, around, *more), lambda x: its(x, around, *more), [x], backend=backend
+    )
+
+
+@pytest.mark.parametrize("around", [(1, 1, 1), (-1, 0), (1,) * 6])
+def test_a_padding_that_does_not_fit(around: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError) as error:
+        F.pad(images(4, 5), around)
+    assert "2 numbers from 0 on for each" in str(error.value)
+    assert str(around) in str(error.value) and "shape (4, 5)" in str(error.value)
+
+
+def test_only_constants_are_put_around() -> None:
+    with pytest.raises(ValueError, match="only mode=\"constant\" .* got 'reflect'"):
+        F.pad(images(4, 5), (1, 1), mode="reflect")

@@ -71,3 +71,8 @@ def test_shapes_that_do_not_fit(backend, shape):
     with pytest.raises(ValueError) as error:
         F.linear(zeros(*shape, backend=backend), zeros(2, 3, backend=backend))
     assert f"linear: the input of shape {shape} must end in the weight's 3 inputs" in str(error)
+
+
+def test_a_weight_that_is_no_matrix(backend):
+    with pytest.raises(ValueError, match=r"weight is \(out, in\), this one has shape \(3,\)"):
+        F.linear(zeros(2, 3, backend=backend), zeros(3, backend=backend))

@@ -37,10 +37,11 @@ def test_labels_of_any_integer_type(backend, dtype):
     np.testing.assert_array_equal(functional.embedding(labels, weight).numpy(), WEIGHT[[1, 4]])
 
 
+@pytest.mark.parametrize("labels", [Tensor, np.array])
 @pytest.mark.parametrize("wrong", [-1, 5, 100])
-def test_label_out_of_range(wrong):
+def test_label_out_of_range(wrong, labels):
     with pytest.raises(ValueError, match=rf"embedding: label {wrong} is outside the range 0 to 4"):
-        functional.embedding(Tensor([1, wrong]), Tensor(WEIGHT))
+        functional.embedding(labels([1, wrong]), Tensor(WEIGHT))
 
 
 def test_label_that_is_no_integer(backend):
@@ -83,6 +84,12 @@ def test_dropout_does_nothing_outside_of_training(backend):
     assert functional.dropout(x, 0.5, training=False) is x
     assert functional.dropout(x, 0.0) is x
     assert functional.dropout(x, 1.0).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.5, np.nan])
+def test_dropout_with_what_is_no_probability(p):
+    with pytest.raises(ValueError, match=f"dropout: p is a probability from 0 to 1, not {p}"):
+        functional.dropout(ones(3), p)
 
 
 def test_dropout_follows_the_seed(backend):

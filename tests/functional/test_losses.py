@@ -138,7 +138,12 @@ def test_float32_sigmoid_reaches_1(backend):
     assert loss(16.7) == 100
 
 
-@pytest.mark.parametrize("wrong", [-0.1, 1.1, np.nan])
+def test_nan_is_no_matter_of_a_missing_sigmoid():
+    with pytest.raises(ValueError, match="inputs hold NaN; under detect_anomaly"):
+        F.binary_cross_entropy(Tensor([0.5, np.nan]), Tensor([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, np.inf])
 def test_what_is_no_probability_is_refused(wrong):
     x, t = Tensor([0.5, wrong]), Tensor([0.0, 1.0])
     with pytest.raises(ValueError, match=r"from 0 to 1, these run from .*Sigmoid"):
@@ -204,7 +209,7 @@ def test_cross_entropy_is_torch_s(backend, seed, count, classes, reduction):
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_derivatives_of_cross_entropy(backend, reduction):
     def loss(x, k):
-        return F.cross_entropy(x, k, reduction)
+        return F.cross_entropy(x, k, reduction=reduction)
 
     x, labels = np.random.default_rng(1).normal(size=(4, 3)), np.array([2, 0, 1, 1])
     check_gradients(loss, [x, labels], backend=backend)
@@ -226,10 +231,11 @@ def test_scores_of_any_size(backend):
     assert_matches_torch(F.cross_entropy, theirs.cross_entropy, [x, labels], backend=backend)
 
 
+@pytest.mark.parametrize("labels", [Tensor, np.array])
 @pytest.mark.parametrize("wrong", [-1, 3])
-def test_class_out_of_range(wrong):
+def test_class_out_of_range(wrong, labels):
     with pytest.raises(ValueError, match=rf"cross_entropy: label {wrong} is outside .* 0 to 2"):
-        F.cross_entropy(Tensor(np.ones((2, 3))), Tensor([0, wrong]))
+        F.cross_entropy(Tensor(np.ones((2, 3))), labels([0, wrong]))
 
 
 def test_what_is_no_class(backend):

@@ -109,6 +109,12 @@ def test_what_is_not_supported_is_said_at_once(ours: Any, theirs: Any) -> None:
         ours(4, 4, 3, stride=2.5)
 
 
+@both
+def test_sizes_may_be_whole_numbers_of_numpy(ours: Any, theirs: Any) -> None:
+    sizes = np.int64(3), (np.int32(2), 1)
+    assert repr(ours(1, 2, *sizes)) == repr(theirs(1, 2, 3, (2, 1)))
+
+
 def test_a_wrong_image_is_traced_to_its_layer() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 4, 2, 1), nn.ReLU(), nn.Conv2d(4, 1, 4))
     with pytest.raises(ValueError) as caught:

@@ -45,7 +45,7 @@ LAYERS = [
     ("Dropout", (0.0,), {}, VECTORS),
     ("Embedding", (7, 3), {}, np.array([[1, 6, 1], [0, 1, 4]])),
 ]
-NAMES = sorted({name for name, *_ in LAYERS} | {"Dropout"})
+NAMES = sorted({name for name, *_ in LAYERS} | {"Dropout", "ModuleList"})
 LOSSES = ["BCELoss", "BCEWithLogitsLoss", "MSELoss", "CrossEntropyLoss"]
 
 
@@ -121,6 +121,17 @@ def test_linear_begins_as_torch_s():
         assert drawn_evenly(parameter, bound)
     narrower = init.uniform_(nn.Parameter(np.empty((900, 70))), -0.95 * bound, 0.95 * bound)
     assert not drawn_evenly(narrower, bound)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(0, 3), (3, 0), (0, 0)])
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_linear_layer_without_inputs_or_outputs(inputs, outputs):
+    ours, theirs = nn.Linear(inputs, outputs), T.Linear(inputs, outputs)
+    assert ours.weight.shape == tuple(theirs.weight.shape)
+    y, their_y = ours(zeros(2, inputs)), theirs(torch.zeros(2, inputs))
+    assert y.shape == tuple(their_y.shape)
+    if not inputs:
+        assert y.tolist() == their_y.tolist()  # a bias that begins at 0
 
 
 def test_embedding_begins_normal():

@@ -65,6 +65,32 @@ DEFINITIONS = textwrap.dedent(
             return self.model(cat([x.view(x.size(0), 12), c], 1)).squeeze() * self.scale
 
 
+    class Gate(nn.Module):
+        def forward(self, x, strength, offset=0.0):
+            return x * torch.sigmoid(strength) + offset
+
+
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Linear(5, 5) for _ in range(3)])
+            self.blocks.append(nn.Linear(5, 4))
+            self.gate = Gate()
+            self.add_module("head", nn.Linear(4, 2))
+            self.register_parameter("slope", nn.Parameter(torch.full((1,), 0.3)))
+            self.register_parameter("offset", None)
+            self.register_buffer("average", torch.zeros(4))
+            self.register_buffer("unused", None)
+
+        def forward(self, x):
+            for block in self.blocks[:-1]:
+                x = x + F.leaky_relu(block(x), 0.2, inplace=True)
+            x = F.dropout(F.relu(self.blocks[-1](x), inplace=True), 0.0, self.training)
+            self.average = 0.9 * self.average + 0.1 * torch.mean(x.detach(), 0)
+            x = self.gate(x, strength=self.slope, offset=self.average)
+            return torch.tanh(self.head(x))
+
+
     def weights_init(m):
         name = m.__class__.__name__
         if name.find("Linear") != -1:
@@ -82,12 +108,14 @@ def define(imports):
     return names
 
 
-OURS = define("from minigan import nn, cat, ones\n")
-THEIRS = define("from torch import nn, cat, ones\n")
+IMPORTS = "import {0}{1}\nimport {0}.nn.functional as F\nfrom {0} import cat, nn, ones\n"
+OURS = define(IMPORTS.format("minigan", " as torch"))
+THEIRS = define(IMPORTS.format("torch", ""))
 INPUTS = {
     "Generator": [np.random.default_rng(1).normal(size=(6, 10))],
     "Discriminator": [np.random.default_rng(2).normal(size=(6, 1, 3, 4))],
     "Conditional": [np.random.default_rng(3).normal(size=(6, 1, 3, 4)), np.arange(6)],
+    "Residual": [np.random.default_rng(4).normal(size=(6, 5))],
 }
 
 
@@ -170,6 +198,61 @@ def test_a_shared_parameter_is_one_parameter():
     net[2].weight = net[0].weight
     assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias", "2.bias"]
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def shared(nn):
+    """One layer in two places of a list, in another list, and by a name of its own."""
+    act, net = nn.LeakyReLU(), nn.Sequential()
+    net.append(nn.Sequential(nn.Linear(3, 3), act, nn.Linear(3, 3), act))
+    net.append(net[0][0]).append(act)
+    net.add_module("again", net[0])
+    return net
+
+
+def test_a_shared_layer_is_one_layer():
+    ours, theirs = shared(nn), shared(torch.nn)
+    for names in ("named_modules", "named_children", "named_parameters"):
+        found = [name for name, _ in getattr(ours, names)()]
+        assert found == [name for name, _ in getattr(theirs, names)()]
+    assert len(list(ours.modules())) == len(list(theirs.modules())) == 5
+    every = [name for name, _ in theirs.named_modules(remove_duplicate=False)]
+    assert [name for name, _ in ours.named_modules(remove_duplicate=False)] == every
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert repr(ours) == repr(theirs) and len(ours) == len(theirs) == 4
+    theirs.load_state_dict(torch_state(ours))
+    x = np.random.default_rng(1).normal(size=(2, 3)).astype(np.float32)
+    np.testing.assert_allclose(ours(Tensor(x)).numpy(), theirs(torch.tensor(x)).detach(), rtol=1e-5)
+
+
+def test_a_module_that_holds_itself():
+    net = nn.Linear(3, 2)
+    net.me = net
+    assert list(net.modules()) == [net] and len(list(net.parameters())) == 2
+    assert not net.eval().training and net.double().weight.dtype == np.float64
+
+
+def test_what_may_replace_what():
+    """Else a parameter would be learned no more, or a buffer saved no more, without a word."""
+    net = Nested()
+    net.count = net.count + 1
+    assert type(net.count) is nn.Buffer and net.state_dict()["count"] == 1
+    with pytest.raises(TypeError, match="count is a Buffer, which keeps no graph"):
+        net.count = net.scale.sum()
+    with pytest.raises(TypeError, match="scale is a Parameter: only a Parameter or None"):
+        net.scale = net.scale * 2
+    net.scale = None
+    assert "scale" not in net.state_dict()
+
+
+def test_what_may_be_registered():
+    net = nn.Sequential()
+    with pytest.raises(TypeError, match="Sequential takes modules, a is a float"):
+        net.add_module("a", 0.2)
+    with pytest.raises(TypeError, match="a is a Tensor instead of a Parameter"):
+        net.register_parameter("a", Tensor([1.0]))
+    with pytest.raises(TypeError, match="persistent"):
+        net.register_buffer("a", Tensor([1.0]), persistent=False)
+    assert vars(net) == {}
 
 
 def test_module_without_forward():
@@ -265,6 +348,12 @@ def test_moving_to_a_backend(backend):
     assert net.to("numpy")(zeros(4, 3)).backend.name == "numpy"
 
 
+@pytest.mark.parametrize("where", ["cuda", "cpu", "cuda:0", "float31"])
+def test_moving_to_nowhere(where):
+    with pytest.raises(UserError, match=rf"'{where}' is neither a backend .*numpy.*cupy.* float64"):
+        nn.Linear(3, 2).to(where)
+
+
 def test_zero_grad_and_requires_grad():
     net = nn.Linear(3, 2)
     net(zeros(1, 3)).sum().backward()
@@ -326,6 +415,25 @@ def test_sequential_is_a_list_of_layers():
 def test_sequential_takes_modules_only():
     with pytest.raises(TypeError, match="Sequential takes modules, 1 is a float"):
         nn.Sequential(nn.Tanh(), 0.2)
+    with pytest.raises(TypeError, match="Sequential takes modules, 0 is a NoneType"):
+        nn.Sequential(None)
+
+
+def test_module_list():
+    def make(nn):
+        return nn.ModuleList(
+            [nn.Tanh(), nn.Linear(3, 2), nn.Sequential(nn.Linear(1, 1)), nn.Tanh(), nn.Tanh()]
+        )
+
+    ours, theirs = make(nn), make(torch.nn)
+    assert repr(ours) == repr(theirs) and repr(nn.ModuleList()) == repr(torch.nn.ModuleList())
+    assert repr(ours[1:3]) == repr(theirs[1:3]) and ours[-1] is list(ours)[4]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert repr(ours.extend(ours[1:3])) == repr(theirs.extend(theirs[1:3])) and len(ours) == 7
+    with pytest.raises(TypeError, match="ModuleList takes modules, 7 is a str"):
+        ours.append("Tanh")
+    with pytest.raises(NotImplementedError, match="ModuleList has no forward"):
+        ours(1)
 
 
 def test_shapes_that_do_not_fit_name_the_layer():
