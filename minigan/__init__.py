@@ -23,6 +23,7 @@ from minigan.creation import (
     randint,
     randn,
     randn_like,
+    tensor,
     zeros,
     zeros_like,
 )
@@ -61,8 +62,6 @@ max, min, amax, amin, argmax = Tensor.max, Tensor.min, Tensor.amax, Tensor.amin,
 reshape, flatten, squeeze = Tensor.reshape, Tensor.flatten, Tensor.squeeze
 unsqueeze, transpose, permute = Tensor.unsqueeze, Tensor.transpose, Tensor.permute
 matmul, pow = Tensor.__matmul__, Tensor.pow
-
-tensor = Tensor  # torch.tensor(data) copies its data into a new tensor; ours wraps arrays
 
 # Without bool, float, int, max, min, pow and sum: a star would put them over Python's own.
 __all__ = [

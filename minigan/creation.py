@@ -24,6 +24,18 @@ def _new(array: Array, requires_grad: bool) -> Tensor:
     return Tensor._wrap(array).requires_grad_(requires_grad)
 
 
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    backend: str | Backend | None = None,
+) -> Tensor:
+    """A tensor with memory of its own, as in torch; `Tensor(array)` lies on the array's memory."""
+    wrapped = Tensor(data, dtype=dtype, backend=backend)
+    return wrapped.detach().clone().requires_grad_(requires_grad)
+
+
 def zeros(
     *size: Any,
     dtype: Any = np.float32,

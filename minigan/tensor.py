@@ -259,7 +259,7 @@ class Tensor:
         if isinstance(where, Backend) or (isinstance(where, str) and where in ("numpy", "cupy")):
             backend = get_backend(where)
             return self if backend is self.backend else Move(backend)(self)
-        dtype = np.dtype(where)
+        dtype = _number_type(where)
         if dtype == self.dtype:
             return self
         return Cast(dtype)(self if dtype.kind == "f" else self.detach())  # steps have no slope
@@ -889,6 +889,15 @@ def _home(data: Any) -> Backend:
         return backend_of(data)
     except TypeError:
         return get_backend("numpy")
+
+
+def _number_type(where: Any) -> np.dtype[Any]:
+    try:
+        return np.dtype(where)
+    except TypeError:
+        raise TypeError(
+            f'{where!r} is neither a backend ("numpy" or "cupy") nor a number type such as float64'
+        ) from None
 
 
 def _without_history(x: Any) -> Any:

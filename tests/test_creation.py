@@ -141,3 +141,15 @@ def test_matmul_is_a_function_too(backend):
 def test_a_star_leaves_python_s_own_names_alone():
     assert set(minigan.__all__).isdisjoint({"bool", "float", "int", "max", "min", "pow", "sum"})
     assert all(hasattr(minigan, name) for name in minigan.__all__)
+
+
+def test_tensor_has_memory_of_its_own_and_Tensor_shares(backend):  # noqa: N802
+    source = np.ones(3, np.float32)
+    own, shared = minigan.tensor(source), minigan.Tensor(source)
+    source[:] = 7
+    assert own.tolist() == [1, 1, 1] and shared.tolist() == [7, 7, 7]
+    x = minigan.tensor([1.5, 2.0], requires_grad=True, backend=backend)
+    twin = minigan.tensor(x)
+    assert x.requires_grad and x.dtype == np.float32 and not twin.requires_grad
+    x.detach().zero_()
+    assert twin.tolist() == [1.5, 2.0]

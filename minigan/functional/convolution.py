@@ -21,6 +21,7 @@ import operator
 from collections.abc import Sequence
 
 from minigan.backend import Window, backend_of
+from minigan.functional.linear import check_types
 from minigan.tensor import Array, Gradients, Op, Tensor
 
 Pair = int | tuple[int, int]
@@ -257,6 +258,7 @@ def _check(name: str, input: Tensor, weight: Tensor, *, channels: int, groups: i
             f"{name}: the input of shape {input.shape} has {input.shape[-3]} channels, "
             f"the weight of shape {weight.shape} expects {channels}"
         )
+    check_types(name, input, weight)
 
 
 def _check_window(name: str, window: Window) -> None:

@@ -30,6 +30,15 @@ class Linear(Op):
         return (gx, gw, g.sum(0) if self.needs[2] else None) if b else (gx, gw)
 
 
+def check_types(name: str, input: Tensor, weight: Tensor) -> None:
+    """Refuse float64 that meets float32: all that follows would be float64, and half as fast."""
+    if input.data.dtype is not weight.data.dtype and input.dtype != weight.dtype:
+        raise ValueError(
+            f"{name}: the input is {input.dtype} and the weight {weight.dtype}; turn one of them "
+            "into the other's type, with .float() or .double()"
+        )
+
+
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x weightᵀ + bias for x = input (…, in), weight (out, in) and bias (out,): (…, out)."""
     if weight.ndim != 2:
@@ -39,6 +48,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear: the input of shape {input.shape} must end in the weight's "
             f"{weight.shape[1]} inputs (weight {weight.shape})"
         )
+    check_types("linear", input, weight)
     rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])  # (…, in) -> (N, in)
     y = Linear()(rows, weight) if bias is None else Linear()(rows, weight, bias)
     return y if input.ndim == 2 else y.reshape(*input.shape[:-1], weight.shape[0])

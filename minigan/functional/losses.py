@@ -59,28 +59,25 @@ class BinaryCrossEntropyWithLogits(Elementwise):
 class SoftmaxCrossEntropy(FusedOp):
     """yₙ = ln Σⱼ e^xₙⱼ − xₙₖ, for the right class k of row n        dL/dx = g · (softmax(x) − 1ₖ)
 
-    x (N, C) scores  ->  y (N,); the labels k (N,) are integers from 0 to C − 1.
+    x (N, C) scores, k (N,) integers from 0 to C − 1  ->  y (N,)
     """
 
-    def __init__(self, labels: Array) -> None:
-        self.labels = labels
-
-    def formula(self, x: Tensor) -> Tensor:
+    def formula(self, x: Tensor, k: Tensor) -> Tensor:
         rows = backend_of(x.data).xp.arange(x.shape[0])
-        return -log_softmax(x, 1)[rows, self.labels]
+        return -log_softmax(x, 1)[rows, k]
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, k: Array) -> Array:
         xp = backend_of(x).xp
         below_zero = x - x.max(axis=1, keepdims=True)
         self.logs = below_zero - xp.log(xp.exp(below_zero).sum(axis=1, keepdims=True))
-        return -self.logs[xp.arange(len(x)), self.labels]
+        return -self.logs[xp.arange(len(x)), k]
 
     def backward_arrays(self, g: Array, y: Array) -> tuple[Array | None, ...]:
         xp = backend_of(g).xp
         gx = xp.exp(self.logs)
-        gx[xp.arange(len(gx)), self.labels] -= 1
+        gx[xp.arange(len(gx)), self.inputs[1].data] -= 1
         gx *= g[:, None]
-        return (gx,)
+        return gx, None
 
 
 # ---------------------------------------------------------------------------------------------
@@ -104,7 +101,7 @@ def binary_cross_entropy(
                 f"{low:.4g} to {high:.4g}; end the network in a Sigmoid, or use "
                 "binary_cross_entropy_with_logits"
             )
-    return _reduced(BinaryCrossEntropy()(input, target), weight, reduction)
+    return _reduced(BinaryCrossEntropy()(input, target.to(input.dtype)), weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -118,7 +115,7 @@ def binary_cross_entropy_with_logits(
     """The binary cross entropy of σ(input), exact however large the input (the logit) is."""
     _check_same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
-        losses = BinaryCrossEntropyWithLogits()(input, target)
+        losses = BinaryCrossEntropyWithLogits()(input, target.to(input.dtype))
     else:
         log_p, log_q = (-softplus(z, threshold=math.inf) for z in (-input, input))
         losses = -pos_weight * target * log_p - (1 - target) * log_q
@@ -142,7 +139,7 @@ def cross_entropy(input: Tensor, target: Tensor, *, reduction: str = "mean") -> 
     if target.dtype.kind not in "iu":
         raise ValueError(f"cross_entropy: labels are integers, these are {target.dtype}")
     check_range("cross_entropy", target.data, input.shape[1])
-    return _reduced(SoftmaxCrossEntropy(target.data)(input), None, reduction)
+    return _reduced(SoftmaxCrossEntropy()(input, target), None, reduction)
 
 
 def check_range(name: str, labels: Array, classes: int) -> None:

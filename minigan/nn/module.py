@@ -18,7 +18,7 @@ import numpy as np
 
 from minigan.backend import Backend
 from minigan.errors import UserError
-from minigan.tensor import Array, Tensor
+from minigan.tensor import Array, Tensor, _number_type
 
 
 class Parameter(Tensor):
@@ -206,7 +206,7 @@ class Module:
         """
         moving = isinstance(where, Backend) or where in ("numpy", "cupy")
         if not moving:
-            _check_number_type(where)
+            _number_type(where)  # or an error, before anything is changed
         for tensor in [*self.parameters(), *self.buffers()]:
             if moving or tensor.dtype.kind == "f":  # a count stays a whole number
                 tensor.data = tensor.detach().to(where).data
@@ -302,15 +302,6 @@ class Sequential(_Row):
     def __getitem__(self, index: int | slice) -> Any:
         named = list(self._own(Module))[index]
         return Sequential(OrderedDict(named)) if isinstance(named, list) else named[1]
-
-
-def _check_number_type(where: Any) -> None:
-    try:
-        np.dtype(where)
-    except TypeError:
-        raise UserError(
-            f'{where!r} is neither a backend ("numpy" or "cupy") nor a number type such as float64'
-        ) from None
 
 
 def _located(error: ValueError, name: str, layer: Module) -> ValueError:

@@ -264,3 +264,21 @@ def test_loss_and_layer_errors_are_one_sentence():
         nn.MSELoss()(zeros(3, 1), zeros(3))
     with pytest.raises(ValueError, match="label 7 is outside the range 0 to 6"):
         nn.Embedding(7, 3)(Tensor([7]))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), [(nn.Linear(3, 2), (4, 3)), (nn.Conv2d(3, 2, 1), (4, 3, 2, 2))]
+)
+def test_float64_that_meets_float32_weights_is_refused_as_in_torch(layer, shape):
+    network = nn.Sequential(layer)
+    with pytest.raises(ValueError, match=r"input is float64 and the weight float32.*in layer 0"):
+        network(Tensor(np.ones(shape)))
+    network.double()(Tensor(np.ones(shape)))
+
+
+@pytest.mark.parametrize("loss", [nn.BCELoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()], ids=repr)
+def test_targets_of_whole_numbers_keep_float32(loss):
+    x = (zeros(3) + 1).requires_grad_() * 0.5
+    value = loss(x, Tensor(np.array([0, 1, 1])))
+    assert value.dtype == np.float32
+    assert value.item() == loss(x, Tensor([0.0, 1.0, 1.0])).item()

@@ -350,7 +350,7 @@ def test_moving_to_a_backend(backend):
 
 @pytest.mark.parametrize("where", ["cuda", "cpu", "cuda:0", "float31"])
 def test_moving_to_nowhere(where):
-    with pytest.raises(UserError, match=rf"'{where}' is neither a backend .*numpy.*cupy.* float64"):
+    with pytest.raises(TypeError, match=rf"'{where}' is neither a backend .*numpy.*cupy.* float64"):
         nn.Linear(3, 2).to(where)
 
 
