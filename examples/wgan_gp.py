@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--recipe",
         choices=list(RECIPES),
         default="mlp",
-        help="two perceptrons, or convolutional networks (better and slower)",
+        help="two perceptrons, or convolutional networks (several times slower)",
     )
     paper = RECIPES["mlp"]
     parser.add_argument(
