@@ -186,7 +186,14 @@ def _gradient_of(closed: Closed, leaves: Leaves, weights: Leaves) -> Closed:
             return [zeros_like(x) for x in leaves.values()]
         ys, vs = zip(*moving, strict=True)
         wanted = list(leaves.values())
+        given = leaves | weights
+        before = [np.array(x.numpy()) for x in given.values()]
         found = grad(ys, wanted, vs, create_graph=create_graph, allow_unused=True)
+        for (name, x), old in zip(given.items(), before, strict=True):
+            what = "its incoming gradient" if name in weights else name
+            assert np.array_equal(x.numpy(), old, equal_nan=True), (
+                f"a backward rule overwrote {what}: others use it too, so return a new array"
+            )
         return [zeros_like(x) if g is None else g for g, x in zip(found, wanted, strict=True)]
 
     return gradient

@@ -187,6 +187,56 @@ def test_torch_must_have_the_same_parameters():
         assert_matches_torch(ours, theirs, [X])
 
 
+class Overwriting(Elementwise):
+    """y = 2a, with the right gradient 2g, written into g or into a"""
+
+    def __init__(self, what):
+        self.what = what
+
+    def forward(self, a):
+        return 2 * a
+
+    def backward(self, g, y):
+        if self.what == "gradient":
+            g.data *= 2
+            return g
+        self.inputs[0].data *= 2
+        return 2 * g
+
+
+class OverwritingArrays(FusedOp):
+    """The same in arrays"""
+
+    def formula(self, a):
+        return a * 2
+
+    def forward(self, a):
+        return 2 * a
+
+    def backward_arrays(self, g, y):
+        g *= 2
+        return (g,)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_rule_that_overwrites_is_caught(order):
+    """Where g goes to other ops as well, they would get the wrong one."""
+    x = Tensor(X, requires_grad=True)
+    (Overwriting("gradient")(x) + x).backward(np.ones(X.shape))
+    assert (x.grad.numpy() != 3).all()
+
+    cases = {
+        lambda a: Overwriting("gradient")(a): "overwrote its incoming gradient",
+        lambda a: OverwritingArrays()(a): "overwrote its incoming gradient",
+        lambda a: Overwriting("input")(a): "overwrote input 0",
+    }
+    for function, words in cases.items():
+        with pytest.raises(AssertionError, match=f"a backward rule {words}"):
+            check_gradients(function, [X], order)
+        with pytest.raises(AssertionError, match=f"a backward rule {words}"):
+            assert_matches_torch(function, lambda a: 2 * a, [X], order)
+
+
 def test_a_float64_on_the_way_is_seen():
     class Widening(Elementwise):
         """y = 2a, with a gradient that is float64 for a while"""
