@@ -31,15 +31,14 @@ class Run(NamedTuple):
 class Optimizer:
     """What SGD and Adam share: the flat memory, `zero_grad`, `minimize` and the state dict.
 
-    A parameter whose `.grad` is None is left alone, and so is its state, as in torch.
+    A parameter whose `.grad` is None is left alone, and so is its state, as in torch. One that
+    two optimizers share moves to the flat memory of whichever takes a step.
     """
 
     state_names: tuple[str, ...] = ()  # torch's names of the flat arrays below
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
-        self.params = list(params)
-        if not self.params:
-            raise ValueError("an optimizer needs at least one parameter")
+        self.params = _leaves(params)
         if lr < 0:
             raise ValueError(f"the learning rate must not be negative, got {lr}")
         if len({(p.dtype, p.backend) for p in self.params}) > 1:
@@ -49,19 +48,39 @@ class Optimizer:
         ends = list(itertools.accumulate(p.numel() for p in self.params))
         self.bounds = [0, *ends]  # parameter i is flat[bounds[i] : bounds[i + 1]]
         self.flat = xp.empty(ends[-1], self.params[0].dtype)
+        self.shapes = [p.shape for p in self.params]
         self.orders = [_memory_order(p.data) for p in self.params]
-        for i, p in enumerate(self.params):
-            view = self._view(self.flat, i)
-            view[...] = p.data
-            p.data = view
+        self._bring_home()
         self.state = [xp.zeros_like(self.flat) for _ in self.state_names]
         self.runs = [Run(0, len(self.params), xp.zeros(1, np.int64))]
 
     def _view(self, flat: Array, i: int) -> Array:
         """Parameter i's part of a flat array, in its shape and in its memory order."""
-        shape, order = self.params[i].shape, self.orders[i]
+        shape, order = self.shapes[i], self.orders[i]
         in_memory = flat[self.bounds[i] : self.bounds[i + 1]].reshape([shape[a] for a in order])
         return in_memory.transpose(sorted(range(len(order)), key=order.__getitem__))
+
+    def _bring_home(self) -> None:
+        """Let every parameter lie in the flat array, wherever it has been put."""
+        for i, p in enumerate(self.params):
+            if p.data.base is self.flat:
+                continue
+            now = (p.shape, p.dtype, p.backend)
+            if now != (self.shapes[i], self.flat.dtype, backend_of(self.flat)):
+                raise RuntimeError(
+                    f"parameter {i} was {self.flat.dtype} of shape {self.shapes[i]} on "
+                    f"{backend_of(self.flat).name} when the optimizer was made, and is {p.dtype} "
+                    f"of shape {p.shape} on {p.backend.name} now (by .to() or .double()?); make "
+                    "the optimizer after that"
+                )
+            home = self._view(self.flat, i)
+            home[...] = p.data
+            p.data = home
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """torch's way to the settings, to read and to write: `param_groups[0]["lr"]` is `lr`."""
+        return [vars(self)]  # the attributes themselves, `params` included
 
     def options(self) -> dict[str, Any]:
         """The settings, under torch's names."""
@@ -71,9 +90,11 @@ class Optimizer:
         """Move flat[where] in place and raise count; the gradients are lines, in order."""
         raise NotImplementedError
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, or fill those that there are with zeros."""
         for p in self.params:
-            p.grad = None
+            if p.grad is not None:
+                p.grad = None if set_to_none else p.grad.detach().zero_()
 
     def minimize(self, loss: Tensor) -> None:
         """Take one step down the gradient of a loss: zero_grad, backward, step."""
@@ -84,12 +105,7 @@ class Optimizer:
     @no_grad()
     def step(self) -> None:
         """Move every parameter that has a gradient."""
-        for p in self.params:
-            if (p.data if p.data.base is None else p.data.base) is not self.flat:
-                raise RuntimeError(
-                    f"a parameter of shape {p.shape} was given other memory after the optimizer "
-                    "was made (by .to() or .double()?); make the optimizer after that"
-                )
+        self._bring_home()
         self._split_runs()
         for run in self.runs:
             params = self.params[run.first : run.last]
@@ -131,25 +147,16 @@ class Optimizer:
         return {"state": state, "param_groups": [group]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` of this class, or of torch's, returned."""
-        (group,) = state_dict["param_groups"]
-        if len(group["params"]) != len(self.params):
-            raise UserError(
-                f"the optimizer state is for {len(group['params'])} parameters, "
-                f"this optimizer has {len(self.params)}"
-            )
-        backend = self.params[0].backend
-        steps = []
-        for i, p in enumerate(self.params):
-            saved = state_dict["state"].get(i, {})
-            steps.append(int(saved.get("step", bool(saved))))  # torch's SGD does not count them
+        """Take over what `state_dict` of this class, or of torch's, returned.
+
+        All is checked before anything is written. Raises UserError that says what does not fit.
+        """
+        group, states = self._fitting(state_dict)
+        steps = [int(state.get("step", bool(state))) for state in states]  # torch's SGD has none
+        backend = backend_of(self.flat)
+        for i, state in enumerate(states):
             for name, flat in zip(self.state_names, self.state, strict=True):
-                value = saved.get(name)
-                if value is not None and tuple(value.shape) != p.shape:
-                    raise UserError(
-                        f"the optimizer state {name} of parameter {i} has shape "
-                        f"{tuple(value.shape)} instead of {p.shape}"
-                    )
+                value = state.get(name)
                 self._view(flat, i)[...] = 0 if value is None else backend.asarray(value)
         for name in self.options():
             setattr(self, name, group[name])
@@ -159,6 +166,56 @@ class Optimizer:
             count = backend.xp.full(1, step, np.int64)
             self.runs.append(Run(start, start + length, count))
             start += length
+
+    def _fitting(self, state_dict: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The settings of a state dict and each parameter's state, if they fit this optimizer."""
+        mine, groups = type(self).__name__, state_dict.get("param_groups", [])
+        if len(groups) != 1:
+            raise UserError(f"{mine} takes a state of one parameter group, this has {len(groups)}")
+        (group,) = groups
+        if missing := [name for name in ("params", *self.options()) if name not in group]:
+            raise UserError(f"the optimizer state has no {', '.join(missing)}: it is not {mine}'s")
+        if len(group["params"]) != len(self.params):
+            raise UserError(
+                f"the optimizer state is for {len(group['params'])} parameters, "
+                f"this optimizer has {len(self.params)}"
+            )
+        states = [state_dict["state"].get(key, {}) for key in group["params"]]
+        for i, state in enumerate(states):
+            for name in self.state_names if state else ():
+                if name not in state:
+                    raise UserError(f"the optimizer state has no {name} of parameter {i}")
+                value = state[name]  # None in a state of torch's SGD without momentum
+                if value is not None and tuple(value.shape) != self.shapes[i]:
+                    raise UserError(
+                        f"the optimizer state {name} of parameter {i} has shape "
+                        f"{tuple(value.shape)} instead of {self.shapes[i]}"
+                    )
+        return group, states
+
+
+def _leaves(params: Iterable[Tensor]) -> list[Tensor]:
+    """The parameters as a list, if they can be trained: leaf tensors, none of them twice."""
+    wanted = "an optimizer takes a list of tensors, such as network.parameters()"
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        raise TypeError(f"{wanted}, not a {type(params).__name__}")
+    leaves: dict[int, Tensor] = {}
+    for i, p in enumerate(params):
+        if isinstance(p, dict):
+            raise TypeError("parameter groups are not supported: make one optimizer for each")
+        if not isinstance(p, Tensor):
+            raise TypeError(f"{wanted}; item {i} is a {type(p).__name__}")
+        if p.op is not None:
+            raise ValueError(
+                f"parameter {i} of shape {p.shape} was computed, by {p.op.name}: an optimizer can "
+                "only move the leaves that it was computed from"
+            )
+        if p.order in leaves:
+            raise ValueError(f"parameter {i} of shape {p.shape} occurs twice")
+        leaves[p.order] = p
+    if not leaves:
+        raise ValueError("an optimizer needs at least one parameter")
+    return list(leaves.values())
 
 
 def _memory_order(array: Array) -> tuple[int, ...]:
@@ -227,8 +284,8 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"Adam's betas must lie in [0, 1), got {betas}")
+        if np.shape(betas) != (2,) or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"Adam's betas must be two numbers of [0, 1), got {betas}")
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(params, lr)
 

@@ -1,5 +1,7 @@
 """Tests of SGD and Adam: torch's steps to the last digits, and torch's state dicts."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -142,6 +144,23 @@ def test_the_learning_rate_can_change(backend, ours, theirs, options):
     pair.check()
 
 
+@each
+def test_settings_can_be_reached_as_in_torch(backend, ours, theirs, options):
+    """The usual decay in a tutorial's loop."""
+    pair = Pair(backend, ours, theirs, options)
+    for _ in range(3):
+        pair.step()
+        for optimizer in (pair.optimizer, pair.torch_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] *= 0.5
+                group["weight_decay"] += 0.01
+    pair.check()
+    assert pair.optimizer.lr == pair.optimizer.param_groups[0]["lr"]
+    pair.optimizer.lr = 7.0
+    assert pair.optimizer.param_groups[0]["lr"] == 7.0
+    assert pair.optimizer.param_groups[0]["params"] == pair.parameters
+
+
 # ---- state --------------------------------------------------------------------------------------
 
 
@@ -234,6 +253,48 @@ def test_state_that_does_not_fit(backend):
         other.load_state_dict(state)
 
 
+STATES_THAT_DO_NOT_FIT = {
+    "the last shape": (
+        lambda s: s["state"][3].update(exp_avg_sq=np.zeros(2)),
+        r"exp_avg_sq of parameter 3 has shape \(2,\) instead of \(2, 3, 1, 2\)",
+    ),
+    "a moment is missing": (
+        lambda s: s["state"][3].pop("exp_avg_sq"),
+        "no exp_avg_sq of parameter 3",
+    ),
+    "a step that is none": (lambda s: s["state"][3].update(step="x"), "invalid literal"),
+    "a setting is missing": (
+        lambda s: s["param_groups"][0].pop("eps"),
+        "has no eps: it is not Adam",
+    ),
+    "two groups": (lambda s: s["param_groups"].append({}), "one parameter group, this has 2"),
+    "a network's": (lambda s: s.pop("param_groups"), "one parameter group, this has 0"),
+    "SGD's": (
+        lambda s: s.update(SGD([nn.Parameter(np.ones(2))]).state_dict()),
+        "has no betas, eps: it is not Adam's",
+    ),
+    "torch's SGD's": (
+        lambda s: s.update(T.SGD([torch.ones(2)], 0.1).state_dict()),
+        "has no betas, eps: it is not Adam's",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STATES_THAT_DO_NOT_FIT)
+def test_state_that_does_not_fit_leaves_all_as_it_was(backend, what):
+    spoil, words = STATES_THAT_DO_NOT_FIT[what]
+    pair = Pair(backend, Adam, T.Adam, {})
+    pair.step()
+    other = Pair(backend, Adam, T.Adam, {"lr": 0.7, "betas": (0.1, 0.2)})
+    other.step([1, 1, 0, 1]), other.step()
+    state = on_host(other.optimizer.state_dict())
+    spoil(state)
+    before = copy.deepcopy(on_host(pair.optimizer.state_dict()))
+    with pytest.raises(ValueError, match=words):
+        pair.optimizer.load_state_dict(state)
+    np.testing.assert_equal(on_host(pair.optimizer.state_dict()), before)
+
+
 # ---- memory -------------------------------------------------------------------------------------
 
 
@@ -246,13 +307,88 @@ def test_parameters_are_views_of_one_array(backend, ours, theirs, options):
     assert all((p.numpy() == 7).all() for p in pair.parameters)
 
 
-def test_parameters_that_moved_away_are_noticed(backend):
+def test_parameters_that_became_others_are_noticed(backend):
     layer = nn.Linear(3, 2).to(backend)
     optimizer = Adam(layer.parameters())
     layer.double()
     layer(Tensor(np.ones((1, 3)), backend=backend)).sum().backward()
-    with pytest.raises(RuntimeError, match=r"shape \(2, 3\) was given other memory after the opt"):
+    words = (
+        rf"parameter 0 was float32 of shape \(2, 3\) on {backend.name} when the optimizer was "
+        rf"made, and is float64 of shape \(2, 3\) on {backend.name} now \(by .to\(\) or .double"
+    )
+    with pytest.raises(RuntimeError, match=words):
         optimizer.step()
+    layer.float()
+    layer.weight.data = layer.weight.data.T
+    with pytest.raises(RuntimeError, match=r"and is float32 of shape \(3, 2\)"):
+        optimizer.step()
+
+
+@each
+def test_two_optimizers_may_share_parameters(backend, ours, theirs, options):
+    """As in InfoGAN and the adversarial autoencoder: each keeps moments of its own."""
+    pair = Pair(backend, ours, theirs, options)
+    first, torch_first = pair.optimizer, pair.torch_optimizer
+    second = ours(pair.parameters[1:], lr=0.02)
+    torch_second = theirs(pair.torch_s[1:], lr=0.02)
+    for i in range(9):
+        turn = i % 3 == 1
+        pair.optimizer = second if turn else first
+        pair.torch_optimizer = torch_second if turn else torch_first
+        pair.step()
+        pair.check()
+        memory = pair.parameters[1].data
+        pair.optimizer._bring_home()
+        assert pair.parameters[1].data is memory  # nothing is copied that is there already
+
+
+class Shared:
+    """A step in which two optimizers move one weight."""
+
+    def __init__(self, backend):
+        self.weight = nn.Parameter(backend.asarray(np.ones((2, 3), np.float32)))
+        self.optimizers = [Adam([self.weight], 0.1), SGD([self.weight], 0.2, 0.9)]
+
+    def step(self, x):
+        for optimizer in self.optimizers:
+            loss = ((self.weight * x) ** 2).sum()
+            optimizer.minimize(loss)
+        return loss.detach()
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_a_recorded_step_may_share_parameters(backend, last):
+    eager, recorded = Shared(backend), Shared(backend)
+    for each_one in (eager, recorded):
+        each_one.optimizers.sort(key=lambda optimizer: isinstance(optimizer, SGD) == last)
+    play = backend.compiled(recorded.step)
+    for i in range(6):
+        x = Tensor(np.full((2, 3), 0.1 * i, np.float32), backend=backend)
+        assert play(x).item() == eager.step(x).item()
+        assert recorded.weight.tolist() == eager.weight.tolist()
+    assert not getattr(play, "failed", False)
+
+
+def test_a_parameter_may_be_given_other_numbers(backend):
+    p = nn.Parameter(backend.asarray(np.ones((2, 3))))
+    optimizer = SGD([p], 0.5)
+    p.data = backend.asarray(np.full((3, 2), 4.0)).T
+    optimizer.minimize(p.sum())
+    assert p.tolist() == [[3.5] * 3] * 2
+    assert optimizer.flat.tolist() == [3.5] * 6
+
+
+@each
+def test_a_copied_optimizer_moves_the_copied_parameters(backend, ours, theirs, options):
+    pair = Pair(backend, ours, theirs, options)
+    pair.step()
+    before = [p.tolist() for p in pair.parameters]
+    originals = pair.parameters
+    pair.parameters, pair.optimizer = copy.deepcopy((pair.parameters, pair.optimizer))
+    for _ in range(3):
+        pair.step()
+        pair.check()
+    assert [p.tolist() for p in originals] == before
 
 
 # ---- use ----------------------------------------------------------------------------------------
@@ -280,12 +416,56 @@ def test_minimize_forgets_earlier_gradients(backend):
     assert p.tolist() == pytest.approx([1.7])
 
 
+@pytest.mark.filterwarnings("ignore:Using backward")  # torch's, on create_graph
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_zero_grad_is_torch_s(backend, set_to_none):
+    ours = [nn.Parameter(backend.asarray(np.ones(2))) for _ in range(2)]
+    theirs = [torch.ones(2, requires_grad=True) for _ in range(2)]
+    for p, _ in (ours, theirs):  # the other one has no gradient
+        (p * p * 3).sum().backward(create_graph=True)
+    gradient = ours[0].grad
+    SGD(ours, 0.1).zero_grad(set_to_none=set_to_none)
+    T.SGD(theirs, 0.1).zero_grad(set_to_none=set_to_none)
+    for p, their_p in zip(ours, theirs, strict=True):
+        assert (p.grad is None) == (their_p.grad is None)
+    assert gradient.tolist() == ([6, 6] if set_to_none else [0, 0])
+    if not set_to_none:
+        assert ours[0].grad.tolist() == theirs[0].grad.tolist() == [0, 0]
+        assert not ours[0].grad.requires_grad and not theirs[0].grad.requires_grad
+
+
+W = nn.Parameter(np.ones((2, 3)))
+TENSORS = r"takes a list of tensors, such as network.parameters\(\)"
+
+
+@pytest.mark.parametrize(
+    ("params", "kind", "words"),
+    [
+        (W, TypeError, f"{TENSORS}, not a Parameter"),
+        (nn.Linear(2, 3), TypeError, f"{TENSORS}, not a Linear"),
+        (nn.Sequential(nn.ReLU(), nn.Linear(2, 3)), TypeError, f"{TENSORS}; item 0 is a ReLU"),
+        ([W, W.data], TypeError, f"{TENSORS}; item 1 is a ndarray"),
+        ([{"params": [W], "lr": 0.1}], TypeError, "groups are not supported: make one optimizer"),
+        ([W, W * 2], ValueError, r"parameter 1 of shape \(2, 3\) was computed, by Multiply"),
+        ([W, nn.Parameter(1.0), W], ValueError, r"parameter 2 of shape \(2, 3\) occurs twice"),
+    ],
+)
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+def test_what_cannot_be_trained(optimizer, params, kind, words):
+    memory = W.data
+    with pytest.raises(kind, match=words):
+        optimizer(params)
+    assert W.data is memory
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda p: Adam([]), "at least one parameter"),
         (lambda p: Adam(p, lr=-0.1), "must not be negative, got -0.1"),
         (lambda p: Adam(p, betas=(0.5, 1.0)), r"\[0, 1\), got \(0.5, 1.0\)"),
+        (lambda p: Adam(p, betas=(0.5,)), r"two numbers of \[0, 1\), got \(0.5,\)"),
+        (lambda p: Adam(p, betas=0.5), r"two numbers of \[0, 1\), got 0.5"),
         (lambda p: SGD(p, nesterov=True), "needs a momentum and no dampening"),
         (lambda p: SGD(p, 0.1, 0.9, 0.1, nesterov=True), "needs a momentum and no dampening"),
         (lambda p: Adam([*p, nn.Parameter(np.zeros(2))]), "one type and one backend"),
