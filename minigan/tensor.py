@@ -559,7 +559,7 @@ class Tensor:
         return self.permute(order)
 
     def t(self) -> Tensor:
-        return self.permute(tuple(reversed(range(self.ndim))))
+        return Permute(tuple(reversed(range(self.ndim))))(self)
 
     @property
     def T(self) -> Tensor:  # noqa: N802
