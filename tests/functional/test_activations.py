@@ -83,6 +83,18 @@ def test_softmax_of_large_numbers(backend, function):
     assert_matches_torch(lambda x: function(x, 1), lambda x: their(x, 1), [x], backend=backend)
 
 
+def test_softplus_at_its_threshold(backend):
+    """Above 4 it is a straight line; at 4 it is not yet, here and in torch."""
+    x = Tensor([3.9, 4.0, 4.1], dtype="float64", requires_grad=True, backend=backend)
+    their_x = torch.tensor([3.9, 4.0, 4.1], dtype=torch.float64, requires_grad=True)
+    y, their_y = F.softplus(x, 1, 4), theirs.softplus(their_x, 1, 4)
+    np.testing.assert_allclose(y.numpy(), their_y.detach().numpy(), rtol=1e-14)
+    y.sum().backward()
+    their_y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), their_x.grad.numpy(), rtol=1e-14)
+    assert y[1].item() > 4 > 4 * x.grad[1].item()
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.01, 0.1, 0.2, 0.3, 0.7, 1.0, -0.5, 1.7])
 def test_leaky_relu_is_exact_in_float32(backend, slope):
     """Positive numbers and their gradients pass unchanged, to the last bit."""

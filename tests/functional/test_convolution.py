@@ -533,3 +533,12 @@ def test_a_padding_that_does_not_fit(around: tuple[int, ...]) -> None:
 def test_only_constants_are_put_around() -> None:
     with pytest.raises(ValueError, match="only mode=\"constant\" .* got 'reflect'"):
         F.pad(images(4, 5), (1, 1), mode="reflect")
+
+
+def test_valid_is_no_padding(backend: Backend) -> None:
+    chance = np.random.default_rng(0)
+    x, w = (
+        Tensor(chance.normal(size=shape), backend=backend) for shape in ((2, 3, 6, 5), (4, 3, 3, 2))
+    )
+    y = F.conv2d(x, w, padding="valid")
+    np.testing.assert_array_equal(y.numpy(), F.conv2d(x, w).numpy())
