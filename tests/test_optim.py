@@ -474,3 +474,10 @@ def test_what_cannot_be_trained(optimizer, params, kind, words):
 def test_settings_that_make_no_sense(make, words):
     with pytest.raises(ValueError, match=words):
         make([nn.Parameter(np.zeros(2, np.float32))])
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+def test_a_rate_of_0_is_a_rate(optimizer):
+    p = Tensor([1.0, 2.0], requires_grad=True)
+    optimizer([p], lr=0.0).minimize((p * p).sum())
+    assert p.tolist() == [1, 2]
