@@ -510,7 +510,13 @@ def test_an_error_names_the_function_and_the_numbers(
         assert word in message
 
 
-PADS = [((1, 2, 0, 3), ()), ((1, 1), ()), ((0, 2, 1, 0, 3, 1), ("constant", -2.5)), ((), ())]
+PADS = [
+    ((1, 2, 0, 3), ()),
+    ((1, 1), ()),
+    ((0, 2, 1, 0, 3, 1), ("constant", -2.5)),
+    ((1, 0, 0, 1, 2, 0, 0, 1), ()),  # all four axes
+    ((), ()),
+]
 
 
 @pytest.mark.parametrize(("around", "more"), PADS)
