@@ -1392,43 +1392,46 @@ def as_tensor(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def exp(x: Tensor) -> Tensor:
-    return Exp()(x)
+def exp(input: Tensor) -> Tensor:
+    return Exp()(input)
 
 
-def log(x: Tensor) -> Tensor:
-    return Log()(x)
+def log(input: Tensor) -> Tensor:
+    return Log()(input)
 
 
-def sqrt(x: Tensor) -> Tensor:
-    return Sqrt()(x)
+def sqrt(input: Tensor) -> Tensor:
+    return Sqrt()(input)
 
 
-def abs_(x: Tensor) -> Tensor:
-    return Abs()(x)
+def abs_(input: Tensor) -> Tensor:
+    return Abs()(input)
 
 
-def clamp(x: Tensor, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
-    return Clamp(min, max)(x)
+def clamp(input: Tensor, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
+    return Clamp(min, max)(input)
 
 
-def maximum(a: Tensor, b: Tensor | Array | Scalar) -> Tensor:
-    return Maximum()(*_operands(a, b))
+def maximum(input: Tensor, other: Tensor | Array | Scalar) -> Tensor:
+    return Maximum()(*_operands(input, other))
 
 
-def minimum(a: Tensor, b: Tensor | Array | Scalar) -> Tensor:
-    return Minimum()(*_operands(a, b))
+def minimum(input: Tensor, other: Tensor | Array | Scalar) -> Tensor:
+    return Minimum()(*_operands(input, other))
 
 
-def where(condition: Tensor | Array, a: Any, b: Any) -> Tensor:
-    """a where the condition holds, else b. The derivative of the other side is 0 there, but a
-    NaN or infinity in *its own* history would still spoil the sum: keep both sides finite."""
+def where(condition: Tensor | Array, input: Any, other: Any) -> Tensor:
+    """input where the condition holds, else other.
+
+    Where a side is not taken its derivative is 0, but a NaN or infinity in *its own* history would
+    still spoil the sum: keep both sides finite.
+    """
     condition = as_tensor(condition)
     if condition.dtype != np.bool_:
         raise TypeError(f"the condition of where is true or false, not {condition.dtype}")
-    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        a = Tensor(a, backend=condition.backend)
-    return Where()(condition, *_operands(a, b))
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        input = Tensor(input, backend=condition.backend)
+    return Where()(condition, *_operands(input, other))
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
