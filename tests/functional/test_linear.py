@@ -76,3 +76,10 @@ def test_shapes_that_do_not_fit(backend, shape):
 def test_a_weight_that_is_no_matrix(backend):
     with pytest.raises(ValueError, match=r"weight is \(out, in\), this one has shape \(3,\)"):
         F.linear(zeros(2, 3, backend=backend), zeros(3, backend=backend))
+
+
+def test_unlike_types_are_refused(backend):
+    x, w = (Tensor(np.ones((2, 3)), dtype=dtype, backend=backend) for dtype in ("f8", "f4"))
+    with pytest.raises(ValueError, match="the input is float64 and the weight float32"):
+        F.linear(x, w)
+    assert F.linear(x, w.double()).dtype == np.float64
