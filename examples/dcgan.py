@@ -52,7 +52,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.data and options.evaluate_every:
         raise UserError("--evaluate-every compares with MNIST: leave out --data")
     # run() and the networks would refuse these, too, but only after all pictures have been read.
-    if (options.out / "samples").exists() and not (options.resume or options.overwrite):
+    has_run = (options.out / "config.json").exists() and (options.out / "samples").exists()
+    if has_run and not (options.resume or options.overwrite):
         raise UserError(f"{options.out} already holds a run: give --resume, --overwrite or --out")
     if options.image_size:
         smallest_map(options.image_size)

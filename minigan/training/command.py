@@ -91,7 +91,7 @@ def training_parser(
     add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
     add("--average", type=fraction, help="also keep an average of G's weights, such as 0.999")
     add("--data", type=Path, help=data)
-    add("--train-count", type=positive, help="learn from so many images, the first of all")
+    add("--train-count", type=positive, help="learn from the first so many images only")
     add("--out", type=Path, default=Path(out), help="the run folder")
     add("--resume", action="store_true", help="go on with the run in the folder")
     add("--overwrite", action="store_true", help="replace the run in the folder")

@@ -47,7 +47,7 @@ FREE = (
 )
 
 # What examples/latent_walk.py draws into a run folder.
-WALKS = ("walk_*.png", "walk_*.gif", "choices.png", "arithmetic.png")
+WALKS = ("walk_linear.*", "walk_spherical.*", "choices.png", "arithmetic.png")
 
 Picture = Callable[[GAN], Tensor]
 
