@@ -87,7 +87,7 @@ def shifted(images: Tensor, random: Generator) -> Tensor:
     What goes out on one side comes in on the other, but the margin of a digit is black.
     """
     down, right = (int(shift) - REACH for shift in random.integers(2 * REACH + 1, 2))
-    return Tensor(images.backend.xp.roll(images.data, (down, right), axis=(2, 3)))
+    return Tensor(images.backend.xp.roll(images.array, (down, right), axis=(2, 3)))
 
 
 @no_grad()

@@ -1,7 +1,7 @@
 """minigan: a tensor and autograd engine from first principles, and GANs that learn on it.
 
-Read tensor.py first: it is the engine. Then functional/, nn/, optim.py, and gans/gan.py, the 2014
-idea in a hundred lines.
+Read engine/ first: automatic differentiation. Then functional/, nn/, optim.py, and gans/gan.py, the
+2014 idea in a hundred lines.
 """
 
 from minigan import backend as backend  # first: it has a setting to make before NumPy loads
@@ -48,7 +48,7 @@ from minigan.tensor import (
     stack,
     where,
 )
-from minigan.tensor import abs_ as abs
+from minigan.tensor import absolute as abs
 
 __version__ = "0.1.0"
 

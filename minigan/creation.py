@@ -12,7 +12,7 @@ import numpy as np
 
 from minigan.backend import Backend, get_backend
 from minigan.backend.random import Generator, default_generator
-from minigan.tensor import Array, Scalar, Tensor, _shape
+from minigan.tensor import Array, Scalar, Tensor, shape_of
 
 
 def _type_of(*numbers: Any) -> Any:
@@ -21,7 +21,7 @@ def _type_of(*numbers: Any) -> Any:
 
 
 def _new(array: Array, requires_grad: bool) -> Tensor:
-    return Tensor._wrap(array).requires_grad_(requires_grad)
+    return Tensor.of(array).requires_grad_(requires_grad)
 
 
 def tensor(
@@ -42,7 +42,7 @@ def zeros(
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
 ) -> Tensor:
-    return _new(get_backend(backend).xp.zeros(_shape(size), dtype), requires_grad)
+    return _new(get_backend(backend).xp.zeros(shape_of(size), dtype), requires_grad)
 
 
 def ones(
@@ -51,7 +51,7 @@ def ones(
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
 ) -> Tensor:
-    return _new(get_backend(backend).xp.ones(_shape(size), dtype), requires_grad)
+    return _new(get_backend(backend).xp.ones(shape_of(size), dtype), requires_grad)
 
 
 def full(
@@ -68,11 +68,11 @@ def full(
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    return _new(input.backend.xp.zeros_like(input.data, dtype), requires_grad)
+    return _new(input.backend.xp.zeros_like(input.array, dtype), requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    return _new(input.backend.xp.ones_like(input.data, dtype), requires_grad)
+    return _new(input.backend.xp.ones_like(input.array, dtype), requires_grad)
 
 
 def arange(
@@ -101,7 +101,7 @@ def randn(
 ) -> Tensor:
     """Standard normal numbers, from `generator` or from this thread's default one."""
     source = generator or default_generator(backend=backend)
-    return _new(source.normal(_shape(size), dtype), requires_grad)
+    return _new(source.normal(shape_of(size), dtype), requires_grad)
 
 
 def rand(
@@ -113,7 +113,7 @@ def rand(
 ) -> Tensor:
     """Numbers drawn evenly from [0, 1), from `generator` or from this thread's default one."""
     source = generator or default_generator(backend=backend)
-    return _new(source.uniform(_shape(size), dtype), requires_grad)
+    return _new(source.uniform(shape_of(size), dtype), requires_grad)
 
 
 def randint(
@@ -133,7 +133,7 @@ def randint(
     if size is None or low >= high:
         raise ValueError(f"randint needs low < high and a size, got {low}, {high} and {size}")
     source = generator or default_generator(backend=backend)
-    return Tensor._wrap((source.integers(high - low, size) + low).astype(dtype, copy=False))
+    return Tensor.of((source.integers(high - low, size) + low).astype(dtype, copy=False))
 
 
 def randn_like(
@@ -162,10 +162,10 @@ def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor on the very memory of a NumPy array: a change to one is a change to both."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes a NumPy array, not a {type(array).__name__}")
-    return Tensor._wrap(array)
+    return Tensor.of(array)
 
 
 def from_dlpack(source: Any) -> Tensor:
     """A tensor on the memory of another library's array (torch, CuPy, JAX), without a copy."""
     on_cpu = source.__dlpack_device__()[0] == 1  # DLPack's number for host memory
-    return Tensor._wrap(get_backend("numpy" if on_cpu else "cupy").xp.from_dlpack(source))
+    return Tensor.of(get_backend("numpy" if on_cpu else "cupy").xp.from_dlpack(source))

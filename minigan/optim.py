@@ -1,6 +1,6 @@
 """Optimizers: how a gradient becomes a step. The formulas are torch's.
 
-All parameters of an optimizer live in one flat array, of which each `parameter.data` becomes a
+All parameters of an optimizer live in one flat array, of which each `parameter.array` becomes a
 view; Adam's two moments are flat arrays beside it. An update then walks one line of memory, and
 whoever trains on several machines can send it as one message.
 
@@ -49,7 +49,7 @@ class Optimizer:
         self.bounds = [0, *ends]  # parameter i is flat[bounds[i] : bounds[i + 1]]
         self.flat = xp.empty(ends[-1], self.params[0].dtype)
         self.shapes = [p.shape for p in self.params]
-        self.orders = [_memory_order(p.data) for p in self.params]
+        self.orders = [_memory_order(p.array) for p in self.params]
         self._bring_home()
         self.state = [xp.zeros_like(self.flat) for _ in self.state_names]
         self.runs = [Run(0, len(self.params), xp.zeros(1, np.int64))]
@@ -63,7 +63,7 @@ class Optimizer:
     def _bring_home(self) -> None:
         """Let every parameter lie in the flat array, wherever it has been put."""
         for i, p in enumerate(self.params):
-            if p.data.base is self.flat:
+            if p.array.base is self.flat:
                 continue
             now = (p.shape, p.dtype, p.backend)
             if now != (self.shapes[i], self.flat.dtype, backend_of(self.flat)):
@@ -74,8 +74,8 @@ class Optimizer:
                     "the optimizer after that"
                 )
             home = self._view(self.flat, i)
-            home[...] = p.data
-            p.data = home
+            home[...] = p.array
+            p.array = home
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ class Optimizer:
         for run in self.runs:
             params = self.params[run.first : run.last]
             gradients = [
-                p.grad.data.transpose(order).reshape(-1)  # a view where the orders agree
+                p.grad.array.transpose(order).reshape(-1)  # a view where the orders agree
                 for p, order in zip(params, self.orders[run.first : run.last], strict=True)
                 if p.grad is not None
             ]

@@ -227,13 +227,13 @@ def _central_differences(
         return sum(float(term.sum()) for term in terms)
 
     for at in np.ndindex(leaf.shape):
-        x = float(leaf.data[at])
+        x = float(leaf.array[at])
         above, below = x + step * max(1, abs(x)), x - step * max(1, abs(x))
-        leaf.data[at] = above
+        leaf.array[at] = above
         loss_above = loss()
-        leaf.data[at] = below
+        leaf.array[at] = below
         slopes[at] = (loss_above - loss()) / (above - below)
-        leaf.data[at] = x
+        leaf.array[at] = x
     return slopes, 100 * np.finfo(np.float64).eps * size / step
 
 

@@ -36,8 +36,12 @@ ROOT = Path(__file__).parents[1]
 TIMEOUT = 120  # seconds of a processor: an endless loop is a fault that was noticed
 
 TESTS = {
-    "minigan/tensor.py": ["tests/test_walk.py", "tests/test_tensor.py"],
+    "minigan/tensor.py": ["tests/test_tensor.py"],
     "minigan/optim.py": ["tests/test_optim.py"],
+}
+TESTS |= {
+    str(path.relative_to(ROOT)): ["tests/engine", "tests/test_tensor.py"]
+    for path in sorted((ROOT / "minigan/engine").glob("[a-z]*.py"))
 }
 TESTS |= {
     str(path.relative_to(ROOT)): [f"tests/functional/test_{path.name}"]

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     "errors",
     "backend",
+    "engine",
     "tensor",
     "creation",
     "functional",
@@ -52,9 +53,16 @@ def sources():
     }
 
 
+class WithoutTypes(ast.NodeTransformer):
+    """Takes out what is imported for types alone, and never when the program runs."""
+
+    def visit_If(self, node):  # noqa: N802
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else node
+
+
 def imports(text):
     """The dotted names that a file imports, wherever it does: `from a import b` gives a.b."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(WithoutTypes().visit(ast.parse(text))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -319,7 +319,7 @@ def test_parameters_that_became_others_are_noticed(backend):
     with pytest.raises(RuntimeError, match=words):
         optimizer.step()
     layer.float()
-    layer.weight.data = layer.weight.data.T
+    layer.weight.array = layer.weight.array.T
     with pytest.raises(RuntimeError, match=r"and is float32 of shape \(3, 2\)"):
         optimizer.step()
 
@@ -337,9 +337,9 @@ def test_two_optimizers_may_share_parameters(backend, ours, theirs, options):
         pair.torch_optimizer = torch_second if turn else torch_first
         pair.step()
         pair.check()
-        memory = pair.parameters[1].data
+        memory = pair.parameters[1].array
         pair.optimizer._bring_home()
-        assert pair.parameters[1].data is memory  # nothing is copied that is there already
+        assert pair.parameters[1].array is memory  # nothing is copied that is there already
 
 
 class Shared:
@@ -372,7 +372,7 @@ def test_a_recorded_step_may_share_parameters(backend, last):
 def test_a_parameter_may_be_given_other_numbers(backend):
     p = nn.Parameter(backend.asarray(np.ones((2, 3))))
     optimizer = SGD([p], 0.5)
-    p.data = backend.asarray(np.full((3, 2), 4.0)).T
+    p.array = backend.asarray(np.full((3, 2), 4.0)).T
     optimizer.minimize(p.sum())
     assert p.tolist() == [[3.5] * 3] * 2
     assert optimizer.flat.tolist() == [3.5] * 6
@@ -444,7 +444,7 @@ TENSORS = r"takes a list of tensors, such as network.parameters\(\)"
         (W, TypeError, f"{TENSORS}, not a Parameter"),
         (nn.Linear(2, 3), TypeError, f"{TENSORS}, not a Linear"),
         (nn.Sequential(nn.ReLU(), nn.Linear(2, 3)), TypeError, f"{TENSORS}; item 0 is a ReLU"),
-        ([W, W.data], TypeError, f"{TENSORS}; item 1 is a ndarray"),
+        ([W, W.array], TypeError, f"{TENSORS}; item 1 is a ndarray"),
         ([{"params": [W], "lr": 0.1}], TypeError, "groups are not supported: make one optimizer"),
         ([W, W * 2], ValueError, r"parameter 1 of shape \(2, 3\) was computed, by Multiply"),
         ([W, nn.Parameter(1.0), W], ValueError, r"parameter 2 of shape \(2, 3\) occurs twice"),
@@ -452,10 +452,10 @@ TENSORS = r"takes a list of tensors, such as network.parameters\(\)"
 )
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
 def test_what_cannot_be_trained(optimizer, params, kind, words):
-    memory = W.data
+    memory = W.array
     with pytest.raises(kind, match=words):
         optimizer(params)
-    assert W.data is memory
+    assert W.array is memory
 
 
 @pytest.mark.parametrize(

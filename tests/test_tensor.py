@@ -449,7 +449,7 @@ def test_power_0_at_0(backend):
 
 def test_where_with_numbers_and_arrays(backend):
     x = mg.Tensor(np.array([1, -2, 3], np.float32), requires_grad=True, backend=backend)
-    for y in (mg.where(x > 0, x, 0.0), mg.where((x > 0).data, x, 0), mg.where(x <= 0, 0.0, x)):
+    for y in (mg.where(x > 0, x, 0.0), mg.where((x > 0).array, x, 0), mg.where(x <= 0, 0.0, x)):
         assert y.dtype == np.float32
         assert y.tolist() == [1, 0, 3]
         (g,) = mg.grad(y.sum(), x)
@@ -549,7 +549,7 @@ def channels_last(array):
 
 def layout(x):
     """The axes from the slowest to the fastest in memory."""
-    strides = (x.data if isinstance(x, mg.Tensor) else x).strides
+    strides = (x.array if isinstance(x, mg.Tensor) else x).strides
     return sorted(range(len(strides)), key=lambda axis: -strides[axis])
 
 
@@ -629,7 +629,7 @@ def test_python_floats_become_float32_and_arrays_keep_their_type(backend, data, 
         x = mg.Tensor(data, backend=where)
         assert x.dtype == dtype
         assert x.shape == np.shape(data)
-        assert type(x.data) is type(x.backend.xp.zeros(1))
+        assert type(x.array) is type(x.backend.xp.zeros(1))
     x[...] = 0  # and can be written to
 
 
@@ -671,7 +671,7 @@ def test_comparisons_give_booleans(backend):
         (x <= y, a <= b),
         (x > 2, a > 2),
         (x >= 2.0, a >= 2),
-        (x == y.data, a == b),
+        (x == y.array, a == b),
         (x != y, a != b),
     ):
         assert ours.dtype == np.bool_
@@ -760,3 +760,28 @@ def test_copy_is_a_tensor_of_its_own(remake):
     assert (gx.tolist(), g_twin.tolist()) == ([3, 3], [5, 5])
     twin.detach()[0] = 9
     assert x.tolist() == [1, 2]
+
+
+def test_data_is_a_detached_tensor_in_the_same_memory():
+    """The ways in which scripts for torch use `.data`, here and there."""
+    for lib in (mg, torch):
+        w = lib.tensor([1.0, -2.0, 3.0], requires_grad=True)
+        w.data.clamp_(-1, 1)
+        assert w.tolist() == [1, -1, 1] and not w.data.requires_grad
+        w.data[0] = 5
+        w.data *= 2
+        assert w.tolist() == [10, -2, 2]
+        assert w.data.size(0) == 3 and (w.data + 1).op is None if lib is mg else True
+        w.data = lib.tensor([1.0, 2.0])
+        (w * w).sum().backward()
+        assert w.grad.tolist() == [2, 4]
+
+
+def test_the_data_of_a_result_and_plain_arrays_are_refused():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match="data is a tensor, not a ndarray; the array .* is .array"):
+        x.data = np.ones(2)
+    with pytest.raises(
+        RuntimeError, match="data of a tensor that Multiply made cannot be replaced"
+    ):
+        (x * 2).data = x

@@ -52,7 +52,7 @@ class Contender:
 
     def copy(self, target: Tensor, source: Tensor) -> None:
         """A share for each thread: what the memory can do, whatever the library."""
-        targets, sources = [np.array_split(t.data, self.threads) for t in (target, source)]
+        targets, sources = [np.array_split(t.array, self.threads) for t in (target, source)]
         list(self.pool.map(np.copyto, targets, sources))
 
     def step(self, case: Step, arrays: dict[str, Any]) -> Game:

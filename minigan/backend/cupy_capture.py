@@ -122,7 +122,7 @@ def held_by(owner: Any, backend: Backend) -> tuple[list[Any], list[Any]]:
         elif kind is cupy.ndarray:
             found.append(thing.data.ptr)
         elif _is_tensor(thing):
-            found += [thing.data.data.ptr, thing.requires_grad]
+            found += [thing.array.data.ptr, thing.requires_grad]
             tensors.append(thing)
         elif isinstance(thing, np.generic | np.dtype):
             found.append(thing)
@@ -180,7 +180,7 @@ class Recording:
         """Do it, on the current stream: in order with all that came before and will follow."""
         for own, argument in zip(self.inputs, arguments, strict=True):
             if _is_tensor(own):
-                own.data[...] = argument.data
+                own.array[...] = argument.array
         self.graph.launch(cupy.cuda.get_current_stream())
         for tensor in self.overwritten:
             tensor.mark_changed()
@@ -208,7 +208,7 @@ class Results:
     def __init__(self, outputs: Any) -> None:
         self.outputs = outputs
         lines: dict[Any, list[Any]] = {}  # by type; the losses of a GAN have one
-        _map(outputs, lambda t: lines.setdefault(t.dtype, []).append(t.data.reshape(-1)))
+        _map(outputs, lambda t: lines.setdefault(t.dtype, []).append(t.array.reshape(-1)))
         self.joined = {dtype: concatenated(found) for dtype, found in lines.items()}
 
     def copy(self) -> Any:
@@ -218,9 +218,9 @@ class Results:
 
         def next_part(tensor: Any) -> Any:
             start = used[tensor.dtype]
-            end = used[tensor.dtype] = start + tensor.data.size
+            end = used[tensor.dtype] = start + tensor.array.size
             twin = tensor.detach()
-            twin.data = copies[tensor.dtype][start:end].reshape(tensor.shape)
+            twin.array = copies[tensor.dtype][start:end].reshape(tensor.shape)
             return twin
 
         return _map(self.outputs, next_part)
@@ -233,7 +233,7 @@ def _is_tensor(thing: Any) -> bool:
 def _description(argument: Any) -> Any:
     """The shape, type and memory order of a tensor; a plain value itself."""
     if _is_tensor(argument):
-        a = argument.data
+        a = argument.array
         return a.shape, a.dtype, a.strides, argument.requires_grad
     return argument
 

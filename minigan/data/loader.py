@@ -202,7 +202,7 @@ class DataLoader:
 
         Returns images (B, C, H, W) and labels (B,), or None in their place.
         """
-        numbers = indices.data if isinstance(indices, Tensor) else self.backend.asarray(indices)
+        numbers = indices.array if isinstance(indices, Tensor) else self.backend.asarray(indices)
         pixels = self._images.take(numbers, axis=0)  # (N, C, H, W) -> (B, C, H, W)
         images = Tensor(self.backend.elementwise(self._scaled, [pixels]))
         return images, None if self._labels is None else Tensor(self._labels.take(numbers))

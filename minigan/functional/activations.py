@@ -6,10 +6,12 @@ Next: linear.py.
 from __future__ import annotations
 
 from minigan.backend import backend_of
-from minigan.tensor import Array, Elementwise, Gradients, Tensor, log, where
+from minigan.engine.node import Array
+from minigan.engine.op import Elementwise
+from minigan.tensor import Tensor, log, where
 
 
-class LeakyReLU(Elementwise):
+class LeakyRectifier(Elementwise):
     """y = x where x > 0, else slope · x        dL/dx = g where x > 0, else slope · g
 
     At 0 the derivative is the slope, as in torch.
@@ -25,12 +27,11 @@ class LeakyReLU(Elementwise):
             return backend_of(x).xp.maximum(x, x * self.slope)
         return backend_of(x).xp.where(x > 0, x, x * self.slope)
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        (x,) = self.inputs
-        return LeakyReLUGradient(self.slope)(g, x.detach())
+    def dx(self, g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        return LeakyRectifierGradient(self.slope)(g, x.detach())
 
 
-class LeakyReLUGradient(Elementwise):
+class LeakyRectifierGradient(Elementwise):
     """y = a where x > 0, else slope · a        dL/da = g where x > 0, else slope · g
 
     In x it is flat except for the step at 0, so x has no gradient.
@@ -43,22 +44,24 @@ class LeakyReLUGradient(Elementwise):
         # (x > 0) is 0 or 1, so this is a factor of 1 or of the slope
         return a * ((x > 0) * x.dtype.type(1 - self.slope) + x.dtype.type(self.slope))
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        _, x = self.inputs
-        return LeakyReLUGradient(self.slope)(g, x), None
+    def da(self, g: Tensor, y: Tensor, a: Tensor, x: Tensor) -> Tensor:
+        return LeakyRectifierGradient(self.slope)(g, x)
+
+    def dx(self, g: Tensor, y: Tensor, a: Tensor, x: Tensor) -> None:
+        return None
 
 
-class Tanh(Elementwise):
+class HyperbolicTangent(Elementwise):
     """y = tanh x        dL/dx = g · (1 − y²)"""
 
     def forward(self, x: Array) -> Array:
         return backend_of(x).xp.tanh(x)
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+    def dx(self, g: Tensor, y: Tensor, x: Tensor) -> Tensor:
         return g * (1 - y * y)
 
 
-class Sigmoid(Elementwise):
+class Logistic(Elementwise):
     """y = 1 / (1 + e⁻ˣ)        dL/dx = g · y · (1 − y)
 
     Written as e^min(x, 0) / (1 + e^−|x|), in which nothing can overflow.
@@ -68,11 +71,11 @@ class Sigmoid(Elementwise):
         xp = backend_of(x).xp
         return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
+    def dx(self, g: Tensor, y: Tensor, x: Tensor) -> Tensor:
         return g * y * (1 - y)
 
 
-class Softplus(Elementwise):
+class SmoothRectifier(Elementwise):
     """y = ln(1 + e^βx) / β        dL/dx = g · σ(βx)
 
     Where βx > threshold it is x, as in torch: y = x and dL/dx = g.
@@ -87,8 +90,7 @@ class Softplus(Elementwise):
         y = (xp.maximum(scaled, 0) + xp.log1p(xp.exp(-xp.abs(scaled)))) / self.beta
         return xp.where(scaled > self.threshold, x, y)
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        (x,) = self.inputs
+    def dx(self, g: Tensor, y: Tensor, x: Tensor) -> Tensor:
         scaled = x * self.beta
         return g * where(scaled > self.threshold, 1, sigmoid(scaled))
 
@@ -99,27 +101,27 @@ class Softplus(Elementwise):
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); its derivative at 0 is 0."""
-    return LeakyReLU(0.0)(input)
+    return LeakyRectifier(0.0)(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, else negative_slope · x (Maas, Hannun and Ng 2013)."""
-    return LeakyReLU(negative_slope)(input)
+    return LeakyRectifier(negative_slope)(input)
 
 
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent, from −1 to 1."""
-    return Tanh()(input)
+    return HyperbolicTangent()(input)
 
 
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + e⁻ˣ), from 0 to 1."""
-    return Sigmoid()(input)
+    return Logistic()(input)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """ln(1 + e^βx) / β, a smooth max(x, 0)."""
-    return Softplus(beta, threshold)(input)
+    return SmoothRectifier(beta, threshold)(input)
 
 
 def log_softmax(input: Tensor, dim: int) -> Tensor:

@@ -21,8 +21,10 @@ import operator
 from collections.abc import Sequence
 
 from minigan.backend import Window, backend_of
+from minigan.engine.node import Array
+from minigan.engine.op import Op
 from minigan.functional.linear import check_types
-from minigan.tensor import Array, Gradients, Op, Tensor
+from minigan.tensor import Tensor
 
 Pair = int | tuple[int, int]
 
@@ -39,12 +41,11 @@ class Convolution(Op):
     def forward(self, x: Array, w: Array) -> Array:
         return _first(backend_of(x).convolution(_last(x), _kernel_last(w), self.window))
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        x, w = self.inputs
-        size, kernel = x.shape[2:], w.shape[2:]
-        gx = TransposedConvolution(self.window, size)(g, w) if self.needs[0] else None
-        gw = KernelGradient(self.window, kernel)(g, x) if self.needs[1] else None
-        return gx, gw
+    def dx(self, g: Tensor, y: Tensor, x: Tensor, w: Tensor) -> Tensor:
+        return TransposedConvolution(self.window, _size(x))(g, w)
+
+    def dw(self, g: Tensor, y: Tensor, x: Tensor, w: Tensor) -> Tensor:
+        return KernelGradient(self.window, _size(w))(g, x)
 
 
 class TransposedConvolution(Op):
@@ -62,17 +63,11 @@ class TransposedConvolution(Op):
             backend.transposed_convolution(_last(a), _kernel_last(w), self.window, self.size)
         )
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        a, w = self.inputs
-        ga = gw = None
-        if self.needs[0]:
-            # A size enlarged by output_padding may have room for one place more than `a` has.
-            height, width = a.shape[2:]
-            ga = Convolution(self.window)(g, w)
-            ga = ga if ga.shape == a.shape else ga[:, :, :height, :width]
-        if self.needs[1]:
-            gw = KernelGradient(self.window, w.shape[2:])(a, g)
-        return ga, gw
+    def da(self, g: Tensor, y: Tensor, a: Tensor, w: Tensor) -> Tensor:
+        return _cut_to(a, Convolution(self.window)(g, w))
+
+    def dw(self, g: Tensor, y: Tensor, a: Tensor, w: Tensor) -> Tensor:
+        return KernelGradient(self.window, _size(w))(a, g)
 
 
 class KernelGradient(Op):
@@ -88,16 +83,23 @@ class KernelGradient(Op):
         y = backend_of(a).kernel_gradient(_last(a), _last(x), self.window, self.kernel)
         return y.transpose(3, 2, 0, 1)  # (KH, KW, C, O) -> (O, C, KH, KW)
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        a, x = self.inputs
-        ga = gx = None
-        if self.needs[0]:
-            height, width = a.shape[2:]
-            ga = Convolution(self.window)(x, g)
-            ga = ga if ga.shape == a.shape else ga[:, :, :height, :width]
-        if self.needs[1]:
-            gx = TransposedConvolution(self.window, x.shape[2:])(a, g)
-        return ga, gx
+    def da(self, g: Tensor, y: Tensor, a: Tensor, x: Tensor) -> Tensor:
+        return _cut_to(a, Convolution(self.window)(x, g))
+
+    def dx(self, g: Tensor, y: Tensor, a: Tensor, x: Tensor) -> Tensor:
+        return TransposedConvolution(self.window, _size(x))(a, g)
+
+
+def _cut_to(a: Tensor, ga: Tensor) -> Tensor:
+    """ga, of a's size: one enlarged by output_padding may have room for one place more than a."""
+    height, width = _size(a)
+    return ga if ga.shape == a.shape else ga[:, :, :height, :width]
+
+
+def _size(x: Tensor) -> tuple[int, int]:
+    """(height, width) of images or kernels"""
+    height, width = x.shape[2:]
+    return height, width
 
 
 def _last(x: Array) -> Array:
@@ -124,8 +126,7 @@ class Pad(Op):
     def forward(self, a: Array) -> Array:
         return backend_of(a).xp.pad(a, self.around, constant_values=self.value)
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        (a,) = self.inputs
+    def da(self, g: Tensor, y: Tensor, a: Tensor) -> Tensor:
         starts = [before for before, _ in self.around]
         return g[tuple(slice(i, i + n) for i, n in zip(starts, a.shape, strict=True))]
 

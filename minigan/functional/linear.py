@@ -6,10 +6,12 @@ Next: normalization.py.
 from __future__ import annotations
 
 from minigan.backend import backend_of
-from minigan.tensor import Array, Gradients, Op, Tensor
+from minigan.engine.node import Array
+from minigan.engine.op import Op
+from minigan.tensor import Tensor
 
 
-class Linear(Op):
+class Affine(Op):
     """y = x wᵀ + b        dL/dx = g w        dL/dw = (xᵀ g)ᵀ        dL/db = Σ g over the rows
 
     x (N, in), w (out, in), b (out,) or left out  ->  y (N, out)
@@ -23,16 +25,19 @@ class Linear(Op):
             y += b
         return y
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        x, w, *b = self.inputs
-        gx = g @ w if self.needs[0] else None
-        gw = (x.T @ g).T if self.needs[1] else None
-        return (gx, gw, g.sum(0) if self.needs[2] else None) if b else (gx, gw)
+    def dx(self, g: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+        return g @ w
+
+    def dw(self, g: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+        return (x.T @ g).T
+
+    def db(self, g: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+        return g.sum(0)
 
 
 def check_types(name: str, input: Tensor, weight: Tensor) -> None:
     """Refuse float64 that meets float32: all that follows would be float64, and half as fast."""
-    if input.data.dtype is not weight.data.dtype and input.dtype != weight.dtype:
+    if input.array.dtype is not weight.array.dtype and input.dtype != weight.dtype:
         raise ValueError(
             f"{name}: the input is {input.dtype} and the weight {weight.dtype}; turn one of them "
             "into the other's type, with .float() or .double()"
@@ -50,5 +55,5 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     check_types("linear", input, weight)
     rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])  # (…, in) -> (N, in)
-    y = Linear()(rows, weight) if bias is None else Linear()(rows, weight, bias)
+    y = Affine()(rows, weight) if bias is None else Affine()(rows, weight, bias)
     return y if input.ndim == 2 else y.reshape(*input.shape[:-1], weight.shape[0])

@@ -18,7 +18,7 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
     input = as_tensor(input)
     if input.dtype.kind not in "iu":
         raise ValueError(f"embedding: labels are integers, these are {input.dtype}")
-    check_range("embedding", input.data, weight.shape[0])
+    check_range("embedding", input.array, weight.shape[0])
     return weight[input]
 
 
@@ -43,4 +43,4 @@ def dropout(
         return input * 0
     source = generator or default_generator(backend=input.backend)
     mask = source.bernoulli(1 - p, input.shape, input.dtype, value=1 / (1 - p))
-    return input * Tensor._wrap(mask)
+    return input * Tensor.of(mask)

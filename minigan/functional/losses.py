@@ -10,8 +10,11 @@ import math
 import numpy as np
 
 from minigan.backend import backend_of
+from minigan.engine.fused import FusedOp
+from minigan.engine.node import Array
+from minigan.engine.op import Elementwise
 from minigan.functional.activations import log_softmax, sigmoid, softplus
-from minigan.tensor import Array, Elementwise, FusedOp, Gradients, Tensor, as_tensor
+from minigan.tensor import Tensor, as_tensor
 
 
 class BinaryCrossEntropy(Elementwise):
@@ -30,14 +33,13 @@ class BinaryCrossEntropy(Elementwise):
             log_p, log_q = xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)
         return (t - 1) * log_q - t * log_p
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        p, t = self.inputs
-        gp = g * (p - t) / (p * (1 - p)).clamp(min=1e-12) if self.needs[0] else None
-        if not self.needs[1]:
-            return gp, None
+    def dp(self, g: Tensor, y: Tensor, p: Tensor, t: Tensor) -> Tensor:
+        return g * (p - t) / (p * (1 - p)).clamp(min=1e-12)
+
+    def dt(self, g: Tensor, y: Tensor, p: Tensor, t: Tensor) -> Tensor:
         with np.errstate(divide="ignore"):
             log_p, log_q = p.log().clamp(min=-100), (1 - p).log().clamp(min=-100)
-        return gp, g * (log_q - log_p)
+        return g * (log_q - log_p)
 
 
 class BinaryCrossEntropyWithLogits(Elementwise):
@@ -50,10 +52,11 @@ class BinaryCrossEntropyWithLogits(Elementwise):
         xp = backend_of(z).xp
         return xp.maximum(z, 0) - z * t + xp.log1p(xp.exp(-xp.abs(z)))
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        z, t = self.inputs
-        gz = g * (sigmoid(z) - t) if self.needs[0] else None
-        return gz, -g * z if self.needs[1] else None
+    def dz(self, g: Tensor, y: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        return g * (sigmoid(z) - t)
+
+    def dt(self, g: Tensor, y: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        return -g * z
 
 
 class SoftmaxCrossEntropy(FusedOp):
@@ -63,7 +66,7 @@ class SoftmaxCrossEntropy(FusedOp):
     """
 
     def formula(self, x: Tensor, k: Tensor) -> Tensor:
-        rows = backend_of(x.data).xp.arange(x.shape[0])
+        rows = backend_of(x.array).xp.arange(x.shape[0])
         return -log_softmax(x, 1)[rows, k]
 
     def forward(self, x: Array, k: Array) -> Array:
@@ -75,7 +78,7 @@ class SoftmaxCrossEntropy(FusedOp):
     def backward_arrays(self, g: Array, y: Array) -> tuple[Array | None, ...]:
         xp = backend_of(g).xp
         gx = xp.exp(self.logs)
-        gx[xp.arange(len(gx)), self.inputs[1].data] -= 1
+        gx[xp.arange(len(gx)), self.inputs[1].array] -= 1
         gx *= g[:, None]
         return gx, None
 
@@ -88,8 +91,8 @@ def binary_cross_entropy(
 ) -> Tensor:
     """−t ln p − (1 − t) ln(1 − p) for probabilities p = input and targets t of one shape."""
     _check_same_shape("binary_cross_entropy", input, target)
-    if isinstance(input.data, np.ndarray):  # on a GPU a look at the numbers would stall the step
-        low, high = input.data.min(initial=0.0), input.data.max(initial=0.0)
+    if isinstance(input.array, np.ndarray):  # on a GPU a look at the numbers would stall the step
+        low, high = input.array.min(initial=0.0), input.array.max(initial=0.0)
         if math.isnan(low):
             raise ValueError(
                 "binary_cross_entropy: the inputs hold NaN; under detect_anomaly() the op that "
@@ -138,7 +141,7 @@ def cross_entropy(input: Tensor, target: Tensor, *, reduction: str = "mean") -> 
         )
     if target.dtype.kind not in "iu":
         raise ValueError(f"cross_entropy: labels are integers, these are {target.dtype}")
-    check_range("cross_entropy", target.data, input.shape[1])
+    check_range("cross_entropy", target.array, input.shape[1])
     return _reduced(SoftmaxCrossEntropy()(input, target), None, reduction)
 
 

@@ -9,7 +9,9 @@ linear.py's; here is the maximum. Next: ../nn/module.py.
 from __future__ import annotations
 
 from minigan.backend import backend_of
-from minigan.tensor import Array, Gradients, Op, Tensor
+from minigan.engine.node import Array
+from minigan.engine.op import Op
+from minigan.tensor import Tensor
 
 
 class MaxPiece(Op):
@@ -21,9 +23,8 @@ class MaxPiece(Op):
     def forward(self, x: Array) -> Array:
         return x.max(axis=1)
 
-    def backward(self, g: Tensor, y: Tensor) -> Gradients:
-        (x,) = self.inputs
-        winner = Tensor._wrap(_first_largest(x.data, y.data))  # (N, pieces, units)
+    def dx(self, g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        winner = x.like(_first_largest(x.array, y.array))  # (N, pieces, units)
         return g.unsqueeze(1) * winner
 
 

@@ -6,7 +6,9 @@ Next: losses.py.
 from __future__ import annotations
 
 from minigan.backend import backend_of
-from minigan.tensor import Array, FusedOp, Tensor
+from minigan.engine.fused import FusedOp
+from minigan.engine.node import Array
+from minigan.tensor import Tensor
 
 
 class BatchNorm(FusedOp):
@@ -45,22 +47,19 @@ class BatchNorm(FusedOp):
         return from_channel_rows(backend.column_affine(rows, scale, shift), x.shape)
 
     def backward_arrays(self, g: Array, y: Array) -> tuple[Array | None, ...]:
-        arrays = [x.data for x in self.inputs]
+        arrays = [x.array for x in self.inputs]
         x, w = arrays[0], arrays[1] if len(arrays) == 3 else None
         backend = backend_of(x)
         rows, g_rows = channel_rows(x), channel_rows(g)
         inv_std = 1 / backend.xp.sqrt(self.var + self.eps)
         gb = backend.column_sums(g_rows)
         gw = backend.column_products(g_rows, rows, self.mean) * inv_std
-        gx = None
-        if self.needs[0]:
-            # gx = scale · (g − gb/m − x̂ · gw/m), gathered as  g · scale + x · slope + shift
-            scale = inv_std if w is None else inv_std * w
-            slope = -scale * inv_std * gw / rows.shape[0]
-            shift = -scale * gb / rows.shape[0] - self.mean * slope
-            gx = from_channel_rows(
-                backend.column_affine(g_rows, scale, rows, slope, shift), x.shape
-            )
+        # gx = scale · (g − gb/m − x̂ · gw/m), gathered as  g · scale + x · slope + shift
+        # With x̂ = (x − mean) · inv_std, the last term is x · slope − mean · slope.
+        scale = inv_std if w is None else inv_std * w
+        slope = -scale * inv_std * gw / rows.shape[0]
+        shift = -scale * gb / rows.shape[0] - self.mean * slope
+        gx = from_channel_rows(backend.column_affine(g_rows, scale, rows, slope, shift), x.shape)
         return (gx,) if w is None else (gx, gw, gb)
 
 
@@ -108,7 +107,7 @@ def batch_norm(
                 (running_mean, op.mean),
                 (running_var, op.var * (count / (count - 1))),
             ):
-                running.data += momentum * (batch - running.data)
+                running.array += momentum * (batch - running.array)
                 running.mark_changed()
         return y
     per_channel = (1, -1) + (1,) * (input.ndim - 2)

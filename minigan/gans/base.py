@@ -119,7 +119,7 @@ class GAN:
 
         networks = self.averaged_generator, self.generator
         for mean, now in zip(*(network.parameters() for network in networks), strict=True):
-            mean.copy_(self.backend.elementwise(moved, [mean.data, now.data]))
+            mean.copy_(self.backend.elementwise(moved, [mean.array, now.array]))
         for mean, now in zip(*(network.buffers() for network in networks), strict=True):
             mean.copy_(now)
 
@@ -145,7 +145,7 @@ class GAN:
 
     def draw_noise(self, source: RandomGenerator, count: int) -> Tensor:
         """z (count, latent_dim), standard normal; a system with other noise overrides this."""
-        return Tensor._wrap(source.normal((count, self.settings.latent_dim), self.dtype))
+        return Tensor.of(source.normal((count, self.settings.latent_dim), self.dtype))
 
     def ones(self, *shape: int) -> Tensor:
         return ones(*shape, dtype=self.dtype, backend=self.backend)

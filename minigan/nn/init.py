@@ -15,7 +15,7 @@ from minigan.tensor import Array, Tensor
 
 
 def _write(tensor: Tensor | Array, values: Any) -> Any:
-    array = tensor.data if isinstance(tensor, Tensor) else tensor
+    array = tensor.array if isinstance(tensor, Tensor) else tensor
     array[...] = backend_of(array).asarray(values) if hasattr(values, "shape") else values
     if isinstance(tensor, Tensor):
         tensor.mark_changed()

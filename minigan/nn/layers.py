@@ -377,9 +377,9 @@ class _BatchNorm(Module):
             )
         momentum = self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.data += 1
+            self.num_batches_tracked.array += 1
             if momentum is None:  # the n-th batch weighs 1/n
-                momentum = 1 / self.num_batches_tracked.data.astype(x.dtype)
+                momentum = 1 / self.num_batches_tracked.array.astype(x.dtype)
         return F.batch_norm(
             x,
             self.running_mean,

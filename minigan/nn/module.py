@@ -18,7 +18,7 @@ import numpy as np
 
 from minigan.backend import Backend
 from minigan.errors import UserError
-from minigan.tensor import Array, Tensor, _number_type
+from minigan.tensor import Array, Tensor, number_type
 
 
 class Parameter(Tensor):
@@ -144,7 +144,7 @@ class Module:
 
     def state_dict(self) -> dict[str, Array]:
         """Every parameter and buffer as an array, by torch's names. Not copies: live memory."""
-        return {name: tensor.data for name, tensor in self._state().items()}
+        return {name: tensor.array for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Copy tensors or arrays into the parameters and buffers of the same names.
@@ -167,8 +167,8 @@ class Module:
         for name, tensor in own.items():
             if name in state:
                 value = state[name]
-                array = value.data if isinstance(value, Tensor) else value
-                tensor.data[...] = tensor.backend.asarray(array)
+                array = value.array if isinstance(value, Tensor) else value
+                tensor.array[...] = tensor.backend.asarray(array)
                 tensor.mark_changed()
 
     # ---- settings -------------------------------------------------------------------------------
@@ -206,10 +206,10 @@ class Module:
         """
         moving = isinstance(where, Backend) or where in ("numpy", "cupy")
         if not moving:
-            _number_type(where)  # or an error, before anything is changed
+            number_type(where)  # or an error, before anything is changed
         for tensor in [*self.parameters(), *self.buffers()]:
             if moving or tensor.dtype.kind == "f":  # a count stays a whole number
-                tensor.data = tensor.detach().to(where).data
+                tensor.array = tensor.detach().to(where).array
             tensor.grad = None
         return self
 

@@ -381,7 +381,7 @@ def test_an_error_of_the_step_itself_comes_through(gpu: Any) -> None:
     with pytest.raises(ValueError, match="the step is wrong"):
         play(x)
     assert gc.isenabled()
-    assert float((x * 2).data.sum()) == 4  # no recording is left open
+    assert float((x * 2).array.sum()) == 4  # no recording is left open
 
 
 def test_garbage_collection_is_off_while_recording_and_stays_off_if_it_was(gpu: Any) -> None:

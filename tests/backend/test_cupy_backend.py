@@ -17,7 +17,12 @@ from minigan.backend import AdamStep, Backend, Window, get_backend
 from minigan.backend.random import Generator
 from minigan.errors import UserError
 from minigan.functional import leaky_relu, sigmoid
-from minigan.functional.activations import LeakyReLU, LeakyReLUGradient, Sigmoid, Softplus
+from minigan.functional.activations import (
+    LeakyRectifier,
+    LeakyRectifierGradient,
+    Logistic,
+    SmoothRectifier,
+)
 from minigan.functional.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
 from minigan.optim import Adam
 
@@ -98,18 +103,18 @@ def test_a_channels_last_image_stays_one_through_activations(gpu: Backend) -> No
     image = gpu.asarray(laid_out(numbers(0, 2, 3, 4, 5, dtype="float32"), (0, 2, 3, 1)))
     x = minigan.Tensor(image, requires_grad=True)
     y = sigmoid(leaky_relu(x, 0.2)) * x + 1
-    assert y.data.strides == image.strides
+    assert y.array.strides == image.strides
     y.backward(minigan.ones_like(y))
-    assert x.grad is not None and x.grad.data.strides == image.strides
+    assert x.grad is not None and x.grad.array.strides == image.strides
 
 
 def test_a_formula_of_several_steps_is_one_kernel(gpu: Backend, device: Any) -> None:
     x = gpu.asarray(numbers(0, 6, 5, dtype="float32"))
     for op, arguments in (
-        (LeakyReLU(0.2), [x]),
-        (LeakyReLUGradient(0.2), [x, x]),
-        (Sigmoid(), [x]),
-        (Softplus(1.0, 20.0), [x]),
+        (LeakyRectifier(0.2), [x]),
+        (LeakyRectifierGradient(0.2), [x, x]),
+        (Logistic(), [x]),
+        (SmoothRectifier(1.0, 20.0), [x]),
         (BinaryCrossEntropy(), [x * x / (1 + x * x), x]),
         (BinaryCrossEntropyWithLogits(), [x, x]),
     ):
@@ -123,8 +128,8 @@ def test_a_formula_of_several_steps_is_one_kernel(gpu: Backend, device: Any) -> 
 def test_formulas_that_differ_by_a_number_are_told_apart(gpu: Backend) -> None:
     x = gpu.asarray(numbers(0, 7))
     for slope in (0.1, 0.3, 0.1):
-        y = gpu.elementwise(LeakyReLU(slope).forward, [x])
-        assert_same(y, LeakyReLU(slope).forward(gpu.to_numpy(x)), gpu)
+        y = gpu.elementwise(LeakyRectifier(slope).forward, [x])
+        assert_same(y, LeakyRectifier(slope).forward(gpu.to_numpy(x)), gpu)
     for shift in (1.0, 2.0):
         y = gpu.elementwise(lambda a, shift=shift: a + shift, [x])
         assert_same(y, gpu.to_numpy(x) + shift, gpu)

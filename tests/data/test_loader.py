@@ -163,7 +163,7 @@ def test_the_data_set_is_not_written_to():
     dataset = numbered(6)
     dataset.images.flags.writeable = False
     for images, _ in DataLoader(dataset, 4):
-        images.data += 1  # a batch belongs to whoever gets it
+        images.array += 1  # a batch belongs to whoever gets it
     assert dataset.images.ravel().tolist() == list(range(6))
 
 

@@ -191,7 +191,7 @@ def test_images_are_the_generators_in_the_unit_range(monkeypatch):
 def test_the_average_is_drawn_with_its_own_weights():
     gan = MLPGAN(Recipe(**SMALL))
     gan.keep_average(0.9)
-    gan.generator.model[0].weight.data[...] += 1
+    gan.generator.model[0].weight.array[...] += 1
     assert np.abs(draw(gan, 4)[0] - draw(gan, 4, averaged=True)[0]).max() > 0.01
 
 

@@ -58,7 +58,7 @@ def save(gan, folder, **changes):
 def test_the_results_lie_beside_the_checkpoint(command, tmp_path, capsys):
     gan = MLPGAN(Recipe(**SMALL))
     gan.keep_average(0.9)
-    gan.generator.model[0].weight.data[...] += 1
+    gan.generator.model[0].weight.array[...] += 1
     path = save(gan, tmp_path)
     assert command(path, *FEW) == 0
     out = capsys.readouterr().out

@@ -119,4 +119,4 @@ def test_many_elements_in_channels_last_order(backend, small_pieces, name):
     (gx,) = grad(y, x, Tensor(g, backend=backend))
     (their_gx,) = torch.autograd.grad(their_y, their_x, torch.tensor(g.copy()))
     np.testing.assert_allclose(gx.numpy(), their_gx.numpy(), rtol=1e-10, atol=1e-12)
-    assert y.data.strides == gx.data.strides == x.data.strides
+    assert y.array.strides == gx.array.strides == x.array.strides

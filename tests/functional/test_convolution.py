@@ -272,7 +272,7 @@ def test_the_number_type_is_kept_and_the_channels_lie_last(
     z = F.conv_transpose2d(y, w, stride=2, padding=1)
     for images in (y, z, *grad(z.sum(), [x, y], create_graph=True)):
         assert images.dtype == dtype
-        assert images.data.transpose(0, 2, 3, 1).flags.c_contiguous
+        assert images.array.transpose(0, 2, 3, 1).flags.c_contiguous
     for gradient in grad(z.sum(), [w, b]):
         assert gradient.dtype == dtype
 

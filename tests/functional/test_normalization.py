@@ -88,7 +88,7 @@ def test_many_elements(backend, small_pieces, shape, order):
     y = ours()(image, Tensor(w, backend=backend), Tensor(b, backend=backend))
     (gx,) = grad(y, image, y.detach())
     if order == "channels last":
-        assert y.data.strides == gx.data.strides == image.data.strides
+        assert y.array.strides == gx.array.strides == image.array.strides
 
 
 @pytest.mark.parametrize("rows", [5, 6])

@@ -328,9 +328,9 @@ def generator_gradient(loss: str, logit: float) -> float:
     gan.discriminator.eval()  # its untrained running statistics judge all fakes much alike
     gan.discriminator_optimizer.step = lambda: None  # type: ignore[method-assign]
     kernel = gan.discriminator.main[5].weight
-    kernel.data[...] = 1
+    kernel.array[...] = 1
     logits = nn.Sequential(*list(gan.discriminator.main)[:6])(gan.generator(gan.noise(8)))
-    kernel.data *= logit / logits.mean().item()
+    kernel.array *= logit / logits.mean().item()
     losses = gan.step(Tensor(np.zeros((8, 3, 28, 28))))
     assert losses["G loss"].item() == pytest.approx(-logit, rel=0.2)
     return float(np.sqrt(sum((p.grad.numpy() ** 2).sum() for p in gan.generator.parameters())))

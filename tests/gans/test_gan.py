@@ -195,7 +195,7 @@ def test_state_is_plain_and_complete(batches):
     count = len(list(gan.generator.parameters()))
     assert sum(name.startswith("generator_optimizer.") for name in arrays) == 2 * count
     assert gan.not_finite() is None
-    gan.discriminator.model[0].bias.data[3] = np.nan
+    gan.discriminator.model[0].bias.array[3] = np.nan
     assert gan.not_finite() == "discriminator.model.0.bias"
 
 

@@ -175,7 +175,7 @@ def test_the_saturating_loss_is_the_other_sides_gain():
     for saturating in (False, True):
         gan = OriginalGAN(replace(SMALL, saturating=saturating))
         *_, bias = gan.discriminator.parameters()
-        bias.data[...] = -8.0  # D(x) = 0.0003
+        bias.array[...] = -8.0  # D(x) = 0.0003
         gan.step(ones(4, 1, 5, 4))
         gradients[saturating] = sum(abs(p.grad.numpy()).sum() for p in gan.generator.parameters())
     assert gradients[True] < gradients[False] / 100

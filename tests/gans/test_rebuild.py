@@ -90,5 +90,5 @@ def test_an_allowance_ends_with_its_block():
         Linear(3, 4)
     with at_most(16):
         layer = Linear(3, 4)
-    assert isinstance(layer.weight.data, np.ndarray)
+    assert isinstance(layer.weight.array, np.ndarray)
     Linear(30, 40)

@@ -104,7 +104,7 @@ def test_the_penalty_of_a_linear_critic_is_known():
     2 (‖w‖ − 1) w/‖w‖."""
     critic = minigan.nn.Sequential(minigan.nn.Flatten(), minigan.nn.Linear(12, 1)).double()
     w = np.random.default_rng(3).normal(size=(1, 12))
-    critic[1].weight.data[...] = w
+    critic[1].weight.array[...] = w
     images = Tensor(np.random.default_rng(4).normal(size=(5, 1, 3, 4)))
     norms = gradient_norms(critic, images)
     length = np.linalg.norm(w)
@@ -131,7 +131,7 @@ def test_each_image_has_a_norm_of_its_own():
 
 def test_a_flat_critic_has_a_finite_penalty():
     critic = minigan.nn.Sequential(minigan.nn.Flatten(), minigan.nn.Linear(4, 1))
-    critic[1].weight.data[...] = 0
+    critic[1].weight.array[...] = 0
     penalty = ((gradient_norms(critic, ones(3, 1, 2, 2)) - 1) ** 2).mean()
     penalty.backward()
     assert penalty.item() == pytest.approx(1, abs=1e-5)

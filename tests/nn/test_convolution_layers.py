@@ -94,8 +94,8 @@ def test_initial_numbers_are_even_within_one_over_root_of_the_fan_in(
 def test_the_weight_lies_in_memory_as_the_kernels_want_it(ours: Any, theirs: Any) -> None:
     layer = ours(3, 5, (2, 4))
     # What conv2d calls O is a transposed layer's input: one rule serves both.
-    assert layer.weight.data.transpose(2, 3, 1, 0).flags.c_contiguous
-    assert layer.double().weight.data.transpose(2, 3, 1, 0).flags.c_contiguous
+    assert layer.weight.array.transpose(2, 3, 1, 0).flags.c_contiguous
+    assert layer.double().weight.array.transpose(2, 3, 1, 0).flags.c_contiguous
 
 
 @both

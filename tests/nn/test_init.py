@@ -42,7 +42,7 @@ def test_distribution(backend, name, kind):
     manual_seed(3)
     dtype = np.float64 if "64" in kind else np.float32
     w = Parameter(backend.asarray(np.full(SHAPE, np.nan, dtype)))
-    target = w.data if kind == "array" else w
+    target = w.array if kind == "array" else w
     assert fill(target) is target
     numbers = w.numpy().ravel()
     assert numbers.dtype == dtype and w.requires_grad

@@ -53,7 +53,7 @@ def pair(name, arguments, options):
     """Our layer and torch's, with the same random weights."""
     ours, theirs = getattr(nn, name)(*arguments, **options), getattr(T, name)(*arguments, **options)
     for i, parameter in enumerate(ours.parameters()):
-        parameter.data[...] = np.random.default_rng(i).normal(size=parameter.shape)
+        parameter.array[...] = np.random.default_rng(i).normal(size=parameter.shape)
     state = {key: torch.tensor(np.asarray(a)) for key, a in ours.state_dict().items()}
     theirs.load_state_dict(state)
     return ours.double(), theirs.double()

@@ -10,11 +10,11 @@ from minigan.training.checkpoint import load_checkpoint
 
 
 def nan_in_a_weight(gan):
-    gan.discriminator.model[0].weight.data[2, 3] = np.nan
+    gan.discriminator.model[0].weight.array[2, 3] = np.nan
 
 
 def infinity_in_a_bias(gan):
-    gan.generator.model[-2].bias.data[1] = np.inf  # tanh makes 1 of it: no loss shows it
+    gan.generator.model[-2].bias.array[1] = np.inf  # tanh makes 1 of it: no loss shows it
 
 
 def nan_in_a_gradient(gan):
@@ -31,7 +31,7 @@ def gradient_whose_square_is_infinite(gan):
 
 
 def step_with(optimizer, number, which=0):
-    optimizer.params[which].grad.data[...] = number
+    optimizer.params[which].grad.array[...] = number
     optimizer.step()
 
 

@@ -1,0 +1,155 @@
+"""The walk: from the roots, such as a loss, back to all that they were made from.
+
+Next: fused.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from minigan.backend import backend_of
+from minigan.engine.node import Array, Node
+from minigan.engine.recording import check_finite, set_grad_enabled, this_thread
+
+if TYPE_CHECKING:
+    from minigan.tensor import Tensor
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """d(outputs)/d(inputs), weighted by `grad_outputs`; no `.grad` is touched.
+
+    One gradient per input, of its shape. With `create_graph` the gradients can themselves be
+    differentiated. An input that the outputs do not depend on is an error, or None with
+    `allow_unused`. Only what leads to `inputs` is computed: a gradient penalty with respect to an
+    image does not cost the gradients of the weights.
+    """
+    roots = [outputs] if isinstance(outputs, Node) else list(outputs)
+    wanted = [inputs] if isinstance(inputs, Node) else list(inputs)
+    weights: Sequence[Tensor | None]
+    if grad_outputs is None or isinstance(grad_outputs, Node):
+        weights = [grad_outputs] * len(roots)
+    else:
+        weights = grad_outputs
+    for x in wanted:
+        if not x.requires_grad:
+            raise RuntimeError(f"an input of shape {x.shape} does not require grad")
+    retain = create_graph if retain_graph is None else retain_graph
+    seeds = [seed_of(y, g) for y, g in zip(roots, weights, strict=True)]
+    _, table = walk(roots, seeds, {x.order for x in wanted}, create_graph, retain)
+    found = tuple(table.get(x.order) for x in wanted)
+    if not allow_unused and any(g is None for g in found):
+        shape = wanted[[g is None for g in found].index(True)].shape
+        raise RuntimeError(f"the outputs do not depend on an input of shape {shape}")
+    return found
+
+
+def walk(
+    roots: Sequence[Tensor],
+    seeds: Sequence[Tensor],
+    wanted: set[int] | None,
+    create_graph: bool,
+    retain_graph: bool,
+) -> tuple[list[Tensor], dict[int, Tensor]]:
+    """Carry gradients from the roots towards the leaves (or only towards the `wanted` tensors).
+
+    Returns the leaves, and a table from a tensor's creation number to its gradient. The table
+    belongs to this call: a rule may call `grad` while the walk is under way.
+
+    Why an order is needed at all: in `b = a + a; c = b + b` two gradients arrive at b, and b's
+    rule may run only when both are there. An op's inputs exist before its output does, so going
+    through the tensors from the youngest to the oldest visits every user of b before b itself.
+    """
+    made, leaves = _history(roots)
+    useful = None if wanted is None else _leading_to(wanted, made)
+    table: dict[int, Tensor] = {}
+    with set_grad_enabled(create_graph):
+        for y, seed in zip(roots, seeds, strict=True):
+            _accumulate(table, y, seed)
+        for y in reversed(made):
+            op = y.op
+            assert op is not None
+            if useful is not None and y.order not in useful:
+                continue
+            if wanted is None or y.order not in wanted:
+                g = table.pop(y.order, None)  # nobody asks for it: let its memory go
+            else:
+                g = table.get(y.order)
+            if g is None:
+                continue
+            op.check_unchanged(y)
+            needs = [
+                t and (useful is None or x.order in useful)
+                for x, t in zip(op.inputs, op.tracked, strict=True)
+            ]
+            for x, need, gx in zip(op.inputs, needs, op.gradients(g, y, needs), strict=True):
+                if need and gx is not None:
+                    if this_thread.detect_anomaly:
+                        check_finite(gx, f"a gradient made by {op.name} for shape {x.shape}")
+                    _accumulate(table, x, op.fit(gx, x))
+            if not retain_graph:
+                op.inputs, op.freed = (), True
+    return leaves, table
+
+
+def _history(roots: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """All tensors that the roots were made from, oldest first: those made by ops, and leaves."""
+    found: dict[int, Tensor] = {}
+    waiting = list(roots)
+    while waiting:
+        y = waiting.pop()
+        if y.order in found:
+            continue
+        found[y.order] = y
+        if y.op is not None and not y.op.freed:
+            waiting.extend([x for x, t in zip(y.op.inputs, y.op.tracked, strict=True) if t])
+    in_order = [found[order] for order in sorted(found)]
+    return [y for y in in_order if y.op is not None], [y for y in in_order if y.op is None]
+
+
+def _leading_to(wanted: set[int], made: Sequence[Tensor]) -> set[int]:
+    """The creation numbers of the wanted tensors and of every tensor that depends on one.
+
+    What a freed op depended on is no longer known. It counts, so that the walk complains there.
+    """
+    useful = set(wanted)
+    for y in made:
+        assert y.op is not None
+        if y.op.freed or any(
+            t and x.order in useful for x, t in zip(y.op.inputs, y.op.tracked, strict=True)
+        ):
+            useful.add(y.order)
+    return useful
+
+
+def _accumulate(table: dict[int, Tensor], x: Tensor, g: Tensor) -> None:
+    earlier = table.get(x.order)
+    table[x.order] = g if earlier is None else earlier + g
+
+
+def seed_of(y: Tensor, gradient: Tensor | Array | None) -> Tensor:
+    """The gradient to start from: given, or 1 for a single number."""
+    if not y.requires_grad:
+        raise RuntimeError(
+            "this tensor does not depend on anything that requires grad, so it has no gradient"
+        )
+    if gradient is None:
+        if y.numel() != 1:
+            raise RuntimeError(
+                f"backward of a tensor of shape {y.shape} needs a gradient of that shape; "
+                "only a single number can do without"
+            )
+        return y.like(backend_of(y.array).xp.ones_like(y.array))
+    g: Any = gradient
+    if not isinstance(gradient, Node):
+        g = y.like(backend_of(y.array).asarray(gradient))
+    if g.shape != y.shape:
+        raise RuntimeError(f"the gradient has shape {g.shape}, the tensor has shape {y.shape}")
+    return g.to(y.dtype)
