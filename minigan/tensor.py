@@ -9,6 +9,7 @@ as the engine's ops.
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from minigan.engine.arithmetic import (
     Copy,
     Divide,
     Exp,
+    Exponential,
     Log,
     MatMul,
     Maximum,
@@ -127,8 +129,15 @@ class Tensor(Node):
         return Tensor.of(array)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copied (deepcopy) or pickled, it is a leaf with an order of its own, never its twin's."""
+        """Pickled, or copied, it is a leaf with an order of its own, never its twin's."""
         return type(self), (self.array, self.requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf in memory of its own, and its gradient with it, as in torch."""
+        twin = type(self)(copy.deepcopy(self.array, memo), self.requires_grad)
+        twin.grad = copy.deepcopy(self.grad, memo)
+        memo[id(self)] = twin
+        return twin
 
     # ---- what it is -----------------------------------------------------------------------
 
@@ -185,6 +194,10 @@ class Tensor(Node):
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __index__(self) -> int:
+        """A whole number in a tensor counts and indexes like any other."""
+        return operator.index(self.item())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -400,6 +413,12 @@ class Tensor(Node):
         return Power(p)(x)
 
     pow = __pow__
+
+    def __rpow__(self, base: Scalar) -> Tensor:
+        b, x = _operands(base, self)
+        if isinstance(b, Tensor):
+            raise TypeError("the base of ** is a tensor or a plain number, not an array")
+        return Exponential(b)(x)
 
     # Comparisons give booleans, which have no derivative and so no op.
 
@@ -717,7 +736,9 @@ def _axis(dim: int, ndim: int) -> int:
 
 
 def _axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:
-    dims = range(ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    if dim is None or (isinstance(dim, Sequence) and not dim):  # torch: no dimension means all
+        return tuple(range(ndim))
+    dims = [dim] if isinstance(dim, int) else dim
     axes = sorted(_axis(d, ndim) for d in dims)
     if len(set(axes)) < len(axes):
         raise ValueError(f"a dimension is named twice in {tuple(dims)}")
@@ -729,7 +750,9 @@ def _count(shape: Shape, axes: Shape) -> int:
 
 
 def _plain_index(index: Any) -> Any:
-    """Tensors in an index become arrays."""
+    """Tensors in an index become arrays; as in torch, bytes are a mask and not places."""
     if isinstance(index, tuple):
-        return tuple(_array(i) for i in index)
-    return _array(index)
+        return tuple(_plain_index(i) for i in index)
+    if not isinstance(index, Tensor):
+        return index
+    return index.array.astype(bool) if index.dtype == np.uint8 else index.array

@@ -785,3 +785,58 @@ def test_the_data_of_a_result_and_plain_arrays_are_refused():
         RuntimeError, match="data of a tensor that Multiply made cannot be replaced"
     ):
         (x * 2).data = x
+
+
+def test_what_torch_reduces_over_no_dimension_is_reduced_over_all():
+    for lib in (mg, torch):
+        x = lib.tensor([[1.0, 2.0], [3.0, 4.0]])
+        assert [x.sum(()).item(), x.mean(()).item(), x.amax(()).item()] == [10, 2.5, 4]
+
+
+def test_a_number_to_the_power_of_a_tensor():
+    x = np.random.default_rng(3).normal(size=(2, 3))
+    assert_matches_torch(lambda x: 2**x + 0.5**x, lambda x: 2**x + 0.5**x, [x])
+    check_gradients(lambda x: 3**x, [x])
+    for lib in (mg, torch):
+        x = lib.tensor([0.0, 1.0, 2.0], requires_grad=True)
+        y = 0.0**x
+        y.sum().backward()
+        assert y.tolist() == [1, 0, 0] and x.grad.tolist() == [0, 0, 0]
+
+
+def test_a_whole_number_counts_and_indexes():
+    for lib in (mg, torch):
+        n = lib.tensor(3)
+        assert list(range(n)) == [0, 1, 2] and "abcd"[n] == "d"
+    with pytest.raises(TypeError):
+        range(mg.tensor(3.0))
+
+
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+def test_bytes_are_a_mask():
+    for lib in (mg, torch):
+        x, mask = lib.tensor([5.0, 6.0, 7.0]), lib.tensor([1, 0, 1], dtype=lib.uint8)
+        assert x[mask].tolist() == [5, 7]
+    labels = mg.tensor([2, 0], dtype=mg.uint8)
+    rows = mg.functional.embedding(labels, mg.tensor([[1.0], [2.0], [3.0]]))
+    assert rows.tolist() == [[3], [1]]  # here they are places: an embedding takes no mask
+
+
+def test_a_copied_tensor_keeps_its_gradient():
+    for lib in (mg, torch):
+        x = lib.ones(2, requires_grad=True)
+        (x * 2).sum().backward()
+        twin = copy.deepcopy(x)
+        assert twin.grad.tolist() == [2, 2]
+        twin.grad.zero_()
+        assert x.grad.tolist() == [2, 2]
+
+
+def test_nothing_was_repeated_no_times():
+    """Gradients through shapes with a 0: what was repeated no times at all has a gradient of 0."""
+    for lib in (mg, torch):
+        b = lib.ones(4, 1, requires_grad=True)
+        (lib.zeros(4, 0) + b).sum().backward()
+        x = lib.ones(1, 4, requires_grad=True)
+        x.expand(0, 4).sum().backward()
+        assert b.grad.tolist() == [[0]] * 4 and x.grad.tolist() == [[0] * 4]

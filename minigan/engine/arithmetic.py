@@ -5,6 +5,7 @@ Next: shape.py.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +94,21 @@ class Power(Elementwise):
         if self.p == 0:  # a⁰ is constant, also at 0, where 0 · a⁻¹ would be NaN
             return g * 0
         return g * (self.p * a ** (self.p - 1))
+
+
+class Exponential(Elementwise):
+    """y = bᵃ        dL/da = g · y · ln b, for a plain number b"""
+
+    def __init__(self, base: Scalar) -> None:
+        self.base = base
+
+    def forward(self, a: Array) -> Array:
+        return a.dtype.type(self.base) ** a
+
+    def da(self, g: Tensor, y: Tensor, a: Tensor) -> Tensor:
+        if self.base == 0:  # y is 0 but for a = 0, and flat
+            return g * 0
+        return g * y * (math.log(self.base) if self.base > 0 else math.nan)
 
 
 class Exp(Elementwise):

@@ -25,7 +25,7 @@ class ThisThread(threading.local):
 this_thread = ThisThread()
 
 
-class set_grad_enabled(ContextDecorator):  # noqa: N801  (torch's name)
+class _Recording(ContextDecorator):
     """Record the graph, or do not, inside a `with` block or a decorated function."""
 
     def __new__(cls, mode: Any = None) -> Any:
@@ -48,22 +48,38 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801  (torch's name)
             raise TypeError(f"{function.__name__} is a generator: write the block inside it")
         return super().__call__(function)
 
-    def _recreate_cm(self) -> set_grad_enabled:
+    def _recreate_cm(self) -> Any:
         return type(self)(self.mode)  # a decorated function may be running in two threads
 
 
-class no_grad(set_grad_enabled):  # noqa: N801
+class no_grad(_Recording):  # noqa: N801  (torch's name)
     """Compute without recording: for sampling, for optimizers, for anything not to be learned."""
 
     def __init__(self, mode: bool = False) -> None:
         super().__init__(mode)
 
 
-class enable_grad(set_grad_enabled):  # noqa: N801
+class enable_grad(_Recording):  # noqa: N801
     """Record again, inside a `no_grad` block."""
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(mode)
+
+
+class set_grad_enabled(_Recording):  # noqa: N801
+    """Record the graph from here on, or do not; or only in a block or a decorated function."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(mode)
+        self.before = this_thread.recording
+        this_thread.recording = mode
+
+    def __exit__(self, *error: object) -> None:
+        this_thread.recording = self.before
+
+    def __call__(self, function: Any) -> Any:
+        this_thread.recording = self.before  # only the function was meant
+        return super().__call__(function)
 
 
 def is_grad_enabled() -> bool:

@@ -19,7 +19,7 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
     if input.dtype.kind not in "iu":
         raise ValueError(f"embedding: labels are integers, these are {input.dtype}")
     check_range("embedding", input.array, weight.shape[0])
-    return weight[input]
+    return weight[input.long()]  # bytes would be a mask
 
 
 def dropout(

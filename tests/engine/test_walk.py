@@ -745,3 +745,27 @@ def test_gradient_has_the_type_of_its_tensor(backend):
     x, y = leaf(backend, 3, dtype=np.float32), leaf(backend, 3)
     (x * y).sum().backward()
     assert (x.grad.dtype, y.grad.dtype) == (np.float32, np.float64)
+
+
+# ---- set_grad_enabled ---------------------------------------------------------------------------
+
+
+def test_set_grad_enabled_is_a_statement_a_block_and_a_decorator():
+    for lib in (mg, torch):
+        x = lib.ones(2, requires_grad=True)
+        try:
+            lib.set_grad_enabled(False)
+            assert not lib.is_grad_enabled() and not (x * 2).requires_grad
+            with lib.set_grad_enabled(True):
+                assert (x * 2).requires_grad
+            assert not lib.is_grad_enabled()
+        finally:
+            lib.set_grad_enabled(True)
+
+        @lib.set_grad_enabled(False)
+        def double(x):
+            return x * 2  # noqa: B023
+
+        assert lib.is_grad_enabled()
+        assert not double(x).requires_grad
+        assert lib.is_grad_enabled()
