@@ -1,7 +1,7 @@
 """The layers, with torch's names, arguments, defaults and initial weights.
 
 A layer owns parameters and checks shapes; what it computes stands in functional/.
-Next: functional.py, init.py, then summary.py.
+Next: losses.py.
 """
 
 from __future__ import annotations
@@ -409,52 +409,3 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}"
-
-
-class _Loss(Module):
-    def __init__(self, *, reduction: str = "mean") -> None:
-        self.reduction = reduction
-
-
-class BCELoss(_Loss):
-    """Binary cross entropy of probabilities: functional.binary_cross_entropy."""
-
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.weight = weight
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
-
-
-class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of logits: functional.binary_cross_entropy_with_logits."""
-
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        *,
-        reduction: str = "mean",
-        pos_weight: Tensor | None = None,
-    ) -> None:
-        super().__init__(reduction=reduction)
-        self.weight, self.pos_weight = weight, pos_weight
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
-
-
-class MSELoss(_Loss):
-    """Mean squared error: functional.mse_loss."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.mse_loss(input, target, reduction=self.reduction)
-
-
-class CrossEntropyLoss(_Loss):
-    """Cross entropy of a softmax over scores: functional.cross_entropy."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, reduction=self.reduction)
