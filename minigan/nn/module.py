@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from typing import Any, Self
 
@@ -40,12 +41,32 @@ class Module:
     """The base of all layers and networks: subclasses write `forward`."""
 
     training: bool = True
+    _forward_hooks: tuple[Callable[..., Any], ...] = ()  # who is told of each output
 
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
-        return self.forward(*inputs, **named_inputs)
+        y = self.forward(*inputs, **named_inputs)
+        for hook in self._forward_hooks:
+            changed = hook(self, inputs, y)
+            y = y if changed is None else changed
+        return y
+
+    def register_forward_hook(
+        self, hook: Callable[[Any, tuple[Any, ...], Any], Any]
+    ) -> RemovableHandle:
+        """Call hook(module, inputs, output) after each forward pass, until the handle's `remove`.
+
+        Hooks are called in the order in which they came. What one returns, unless it is None,
+        takes the output's place. `inputs` are the positional ones. As in torch, a call of
+        `forward` itself tells no hook, and neither does a forward pass that raises; a deep copy
+        has the hooks of its original, which the original's handles do not remove. On a GPU the
+        replay of a recorded step runs no Python, and so no hook.
+        """
+        own = partial(hook)  # an object of its own, for `remove` to find: a hook may come twice
+        self._forward_hooks = (*self._forward_hooks, own)
+        return RemovableHandle(self, own)
 
     # ---- what is inside -----------------------------------------------------------------------
 
@@ -236,6 +257,24 @@ class Module:
 
     def _printed_children(self) -> Iterator[tuple[str, str]]:
         return ((name, repr(child)) for name, child in self._own(Module))
+
+
+class RemovableHandle:
+    """What `register_forward_hook` returns: `remove()`, or the end of a `with`, ends the calls."""
+
+    def __init__(self, module: Module, hook: Callable[..., Any]) -> None:
+        self.module, self.hook = module, hook
+
+    def remove(self) -> None:
+        """Call the hook no more. A second time changes nothing."""
+        hooks = self.module._forward_hooks
+        self.module._forward_hooks = tuple(hook for hook in hooks if hook is not self.hook)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.remove()
 
 
 class _Row(Module):
