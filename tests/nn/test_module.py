@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import minigan
 from minigan import Tensor, grad, nn, no_grad, zeros
 from minigan.errors import UserError
 from minigan.optim import SGD
@@ -338,6 +339,37 @@ def test_nothing_moves_where_nothing_changes(backend):
     net.float().to(backend).to("float32")
     optimizer.minimize(net(zeros(1, 3, backend=backend)).sum())
     assert net.bias.tolist() == optimizer.flat[-2:].tolist()
+
+
+@pytest.mark.parametrize(("turned", "followed"), [("double", False), ("float", True)])
+@pytest.mark.parametrize("library", [nn, torch.nn], ids=["minigan", "torch"])
+def test_twins_from_before_keep_the_old_memory_as_in_torch(library, turned, followed):
+    """`double` makes new memory, which a twin from before does not see. `float` changes nothing."""
+    net = library.Linear(3, 2)
+    weight, state = net.weight, net.state_dict()["weight"]
+    twin = weight.detach()
+    array = twin.numpy()
+    getattr(net, turned)()
+    assert net.weight is weight
+    with no_grad(), torch.no_grad():
+        weight.zero_()
+    assert weight.tolist() == [[0] * 3] * 2
+    for old in (twin, array, state):
+        assert str(old.dtype).endswith("float32")
+        assert (old.tolist() == weight.tolist()) is followed
+
+
+@pytest.mark.parametrize("library", [minigan, torch], ids=["minigan", "torch"])
+def test_a_write_to_a_moved_parameter_is_charged_to_twins_from_before_as_in_torch(library):
+    """They share a version still: a graph that needs such a twin complains, though it is whole."""
+    net = library.nn.Linear(3, 2)
+    twin = net.weight.detach()
+    net.double()
+    y = (library.ones(2, 3).requires_grad_() * twin).sum()
+    with no_grad(), torch.no_grad():
+        net.weight.zero_()
+    with pytest.raises(RuntimeError, match="overwritten in place|modified by an inplace operation"):
+        y.backward()
 
 
 def test_moving_to_a_backend(backend):
