@@ -21,7 +21,7 @@ import operator
 from collections.abc import Sequence
 
 from minigan.backend import Window, backend_of
-from minigan.functional.linear import check_types
+from minigan.functional.checks import check_types
 from minigan.tensor import Array, Gradients, Op, Tensor
 
 Pair = int | tuple[int, int]

@@ -6,6 +6,7 @@ Next: normalization.py.
 from __future__ import annotations
 
 from minigan.backend import backend_of
+from minigan.functional.checks import check_types
 from minigan.tensor import Array, Gradients, Op, Tensor
 
 
@@ -28,15 +29,6 @@ class Linear(Op):
         gx = g @ w if self.needs[0] else None
         gw = (x.T @ g).T if self.needs[1] else None
         return (gx, gw, g.sum(0) if self.needs[2] else None) if b else (gx, gw)
-
-
-def check_types(name: str, input: Tensor, weight: Tensor) -> None:
-    """Refuse float64 that meets float32: all that follows would be float64, and half as fast."""
-    if input.data.dtype is not weight.data.dtype and input.dtype != weight.dtype:
-        raise ValueError(
-            f"{name}: the input is {input.dtype} and the weight {weight.dtype}; turn one of them "
-            "into the other's type, with .float() or .double()"
-        )
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
