@@ -11,6 +11,8 @@ from minigan.tensor import Tensor
 
 
 class _Loss(Module):
+    """What they share: whether "mean" or "sum" makes one number of many, or "none" leaves them."""
+
     def __init__(self, *, reduction: str = "mean") -> None:
         self.reduction = reduction
 

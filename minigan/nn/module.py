@@ -44,6 +44,7 @@ class Module:
     _forward_hooks: tuple[Callable[..., Any], ...] = ()  # who is told of each output
 
     def forward(self, *inputs: Any) -> Any:
+        """What the module computes. Call the module itself, not this: hooks are told then."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
@@ -85,6 +86,7 @@ class Module:
                 yield name, child
 
     def children(self) -> Iterator[Module]:
+        """The modules directly below, without their names."""
         return (child for _, child in self.named_children())
 
     def named_modules(
@@ -105,6 +107,7 @@ class Module:
             yield from child.named_modules(met, path, remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
     def _named_tensors(
@@ -119,31 +122,38 @@ class Module:
                     yield f"{path}.{name}" if path else name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All that is to be learned, here and below, each once, with its path: "0.weight"."""
         return self._named_tensors(Parameter)
 
     def parameters(self) -> Iterator[Parameter]:
+        """All that is to be learned, as an optimizer wants it."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """What is kept and saved but not learned, here and below, each once, with its path."""
         return self._named_tensors(Buffer)
 
     def buffers(self) -> Iterator[Buffer]:
+        """What is kept and saved but not learned, without its paths."""
         return (buffer for _, buffer in self.named_buffers())
 
     # An attribute is all that it takes. These are for names that are no identifiers, or computed.
 
     def add_module(self, name: str, module: Module) -> None:
+        """setattr, for modules only. Raises TypeError for anything else."""
         if not isinstance(module, Module):
             kind = type(module).__name__
             raise TypeError(f"{type(self).__name__} takes modules, {name} is a {kind}")
         setattr(self, name, module)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """setattr, for a Parameter or None only. Raises TypeError for anything else."""
         if not isinstance(param, Parameter | None):
             raise TypeError(f"{name} is a {type(param).__name__} instead of a Parameter")
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """Keep a tensor as a Buffer on the same memory."""
         setattr(self, name, None if tensor is None else Buffer(tensor))
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -205,11 +215,13 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Learn the parameters from now on, or no more."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self) -> None:
+        """Forget the gradients: an optimizer passes over a parameter whose gradient is None."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -238,9 +250,11 @@ class Module:
         return self
 
     def float(self) -> Self:
+        """Turn into float32, in place: see `to`."""
         return self.to(np.float32)
 
     def double(self) -> Self:
+        """Turn into float64, in place: see `to`."""
         return self.to(np.float64)
 
     # ---- printing ----------------------------------------------------------------------------
@@ -284,6 +298,7 @@ class _Row(Module):
     """What Sequential and ModuleList share: modules in a row, by default named by their places."""
 
     def append(self, module: Module) -> Self:
+        """One module more, named by its place."""
         self.add_module(str(len(self)), module)
         return self
 
@@ -304,6 +319,7 @@ class ModuleList(_Row):
         self.extend(modules or ())
 
     def extend(self, modules: Iterable[Module]) -> Self:
+        """Several modules more, in their order."""
         for module in modules:
             self.append(module)
         return self
