@@ -24,6 +24,11 @@ def _new(array: Array, requires_grad: bool) -> Tensor:
     return Tensor.of(array).requires_grad_(requires_grad)
 
 
+def _source(generator: Generator | None, backend: str | Backend) -> Generator:
+    """Who draws: the generator that is given, or else this thread's default one."""
+    return generator or default_generator(backend=backend)
+
+
 def tensor(
     data: Any,
     *,
@@ -42,6 +47,7 @@ def zeros(
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
 ) -> Tensor:
+    """0 everywhere: `zeros(2, 3)` or `zeros((2, 3))`."""
     return _new(get_backend(backend).xp.zeros(shape_of(size), dtype), requires_grad)
 
 
@@ -51,6 +57,7 @@ def ones(
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
 ) -> Tensor:
+    """1 everywhere: `ones(2, 3)` or `ones((2, 3))`."""
     return _new(get_backend(backend).xp.ones(shape_of(size), dtype), requires_grad)
 
 
@@ -68,10 +75,12 @@ def full(
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """0 everywhere, in the input's shape, its order of memory and, unless given, its type."""
     return _new(input.backend.xp.zeros_like(input.array, dtype), requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """1 everywhere, in the input's shape, its order of memory and, unless given, its type."""
     return _new(input.backend.xp.ones_like(input.array, dtype), requires_grad)
 
 
@@ -100,8 +109,7 @@ def randn(
     backend: str | Backend = "numpy",
 ) -> Tensor:
     """Standard normal numbers, from `generator` or from this thread's default one."""
-    source = generator or default_generator(backend=backend)
-    return _new(source.normal(shape_of(size), dtype), requires_grad)
+    return _new(_source(generator, backend).normal(shape_of(size), dtype), requires_grad)
 
 
 def rand(
@@ -112,8 +120,7 @@ def rand(
     backend: str | Backend = "numpy",
 ) -> Tensor:
     """Numbers drawn evenly from [0, 1), from `generator` or from this thread's default one."""
-    source = generator or default_generator(backend=backend)
-    return _new(source.uniform(shape_of(size), dtype), requires_grad)
+    return _new(_source(generator, backend).uniform(shape_of(size), dtype), requires_grad)
 
 
 def randint(
@@ -132,8 +139,8 @@ def randint(
         low, high = 0, low
     if size is None or low >= high:
         raise ValueError(f"randint needs low < high and a size, got {low}, {high} and {size}")
-    source = generator or default_generator(backend=backend)
-    return Tensor.of((source.integers(high - low, size) + low).astype(dtype, copy=False))
+    numbers = _source(generator, backend).integers(high - low, size) + low
+    return _new(numbers.astype(dtype, copy=False), requires_grad=False)
 
 
 def randn_like(
@@ -143,7 +150,8 @@ def randn_like(
     dtype: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    source = generator or default_generator(backend=input.backend)
+    """Standard normal numbers in the input's shape and, unless given, its type."""
+    source = _source(generator, input.backend)
     return _new(source.normal(input.shape, dtype or input.dtype), requires_grad)
 
 
@@ -154,7 +162,8 @@ def rand_like(
     dtype: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    source = generator or default_generator(backend=input.backend)
+    """Numbers drawn evenly from [0, 1) in the input's shape and, unless given, its type."""
+    source = _source(generator, input.backend)
     return _new(source.uniform(input.shape, dtype or input.dtype), requires_grad)
 
 

@@ -46,6 +46,7 @@ def test_one_like_another(backend, name):
         ours = getattr(minigan, name)(x, dtype=getattr(minigan, dtype))
         assert_same(ours, getattr(torch, name)(torch.ones(2, 3), dtype=getattr(torch, dtype)))
     assert getattr(minigan, name)(x, requires_grad=True).requires_grad
+    assert getattr(minigan, name)(x.T).array.strides == x.T.array.strides
 
 
 @pytest.mark.parametrize("name", ["randn", "rand"])

@@ -1,6 +1,6 @@
 """The functions between the layers: ReLU and its leaky kin, tanh, sigmoid, softplus, softmax.
 
-Next: linear.py.
+Next: checks.py.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from minigan.backend import Window, backend_of
 from minigan.engine.node import Array
 from minigan.engine.op import Op
-from minigan.functional.linear import check_types
+from minigan.functional.checks import check_types
 from minigan.tensor import Tensor
 
 Pair = int | tuple[int, int]

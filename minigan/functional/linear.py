@@ -8,6 +8,7 @@ from __future__ import annotations
 from minigan.backend import backend_of
 from minigan.engine.node import Array
 from minigan.engine.op import Op
+from minigan.functional.checks import check_types
 from minigan.tensor import Tensor
 
 
@@ -33,15 +34,6 @@ class Affine(Op):
 
     def db(self, g: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
         return g.sum(0)
-
-
-def check_types(name: str, input: Tensor, weight: Tensor) -> None:
-    """Refuse float64 that meets float32: all that follows would be float64, and half as fast."""
-    if input.array.dtype is not weight.array.dtype and input.dtype != weight.dtype:
-        raise ValueError(
-            f"{name}: the input is {input.dtype} and the weight {weight.dtype}; turn one of them "
-            "into the other's type, with .float() or .double()"
-        )
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -6,7 +6,7 @@ Next: convolution.py.
 from __future__ import annotations
 
 from minigan.backend.random import Generator, default_generator
-from minigan.functional.losses import check_range
+from minigan.functional.checks import check_range
 from minigan.tensor import Tensor, as_tensor
 
 

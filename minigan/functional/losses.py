@@ -14,6 +14,7 @@ from minigan.engine.fused import FusedOp
 from minigan.engine.node import Array
 from minigan.engine.op import Elementwise
 from minigan.functional.activations import log_softmax, sigmoid, softplus
+from minigan.functional.checks import check_range, check_same_shape
 from minigan.tensor import Tensor, as_tensor
 
 
@@ -90,7 +91,7 @@ def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
     """−t ln p − (1 − t) ln(1 − p) for probabilities p = input and targets t of one shape."""
-    _check_same_shape("binary_cross_entropy", input, target)
+    check_same_shape("binary_cross_entropy", input, target)
     if isinstance(input.array, np.ndarray):  # on a GPU a look at the numbers would stall the step
         low, high = input.array.min(initial=0.0), input.array.max(initial=0.0)
         if math.isnan(low):
@@ -116,7 +117,7 @@ def binary_cross_entropy_with_logits(
     pos_weight: Tensor | None = None,
 ) -> Tensor:
     """The binary cross entropy of σ(input), exact however large the input (the logit) is."""
-    _check_same_shape("binary_cross_entropy_with_logits", input, target)
+    check_same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
         losses = BinaryCrossEntropyWithLogits()(input, target.to(input.dtype))
     else:
@@ -127,7 +128,7 @@ def binary_cross_entropy_with_logits(
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(input − target)². Shapes must be equal: torch would broadcast (N, 1) against (N,)."""
-    _check_same_shape("mse_loss", input, target)
+    check_same_shape("mse_loss", input, target)
     return _reduced((input - target) ** 2, None, reduction)
 
 
@@ -143,22 +144,6 @@ def cross_entropy(input: Tensor, target: Tensor, *, reduction: str = "mean") -> 
         raise ValueError(f"cross_entropy: labels are integers, these are {target.dtype}")
     check_range("cross_entropy", target.array, input.shape[1])
     return _reduced(SoftmaxCrossEntropy()(input, target), None, reduction)
-
-
-def check_range(name: str, labels: Array, classes: int) -> None:
-    """Refuse labels outside 0 … classes − 1 (not on a GPU, where a look would stall the step)."""
-    if isinstance(labels, np.ndarray) and labels.size:
-        low, high = labels.min(), labels.max()
-        if low < 0 or high >= classes:
-            wrong = low if low < 0 else high
-            raise ValueError(f"{name}: label {wrong} is outside the range 0 to {classes - 1}")
-
-
-def _check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
-        raise ValueError(
-            f"{name}: input and target must have one shape, got {input.shape} and {target.shape}"
-        )
 
 
 def _reduced(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:

@@ -20,7 +20,7 @@ from minigan.gans.gan import MLPGAN, Recipe
 from minigan.gans.lsgan import LSGAN
 from minigan.gans.original_gan import OriginalGAN
 from minigan.gans.wgan_gp import WGANGP
-from minigan.nn.layers import at_most
+from minigan.nn.allowance import at_most
 
 __all__ = [
     "DCGAN",

@@ -1,17 +1,14 @@
 """Layers and networks, under torch.nn's names.
 
-Next: module.py; then layers.py, functional.py, init.py, summary.py.
+Next: module.py; then layers.py, losses.py, functional.py, init.py, summary.py, allowance.py.
 """
 
 from minigan.nn import functional, init
 from minigan.nn.layers import (
     BatchNorm1d,
     BatchNorm2d,
-    BCELoss,
-    BCEWithLogitsLoss,
     Conv2d,
     ConvTranspose2d,
-    CrossEntropyLoss,
     Dropout,
     Embedding,
     Flatten,
@@ -19,13 +16,13 @@ from minigan.nn.layers import (
     LeakyReLU,
     Linear,
     Maxout,
-    MSELoss,
     ReLU,
     Sigmoid,
     Softplus,
     Tanh,
     Unflatten,
 )
+from minigan.nn.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from minigan.nn.module import Buffer, Module, ModuleList, Parameter, Sequential, frozen
 from minigan.nn.summary import summary
 

@@ -44,10 +44,12 @@ def constant_(tensor: Any, val: float) -> Any:
 
 
 def zeros_(tensor: Any) -> Any:
+    """0 everywhere."""
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: Any) -> Any:
+    """1 everywhere."""
     return constant_(tensor, 1.0)
 
 
@@ -57,7 +59,9 @@ def fan_in_and_out(tensor: Any) -> tuple[int, int]:
     For a weight (out, in, …) with a kernel area k: in · k and out · k.
     """
     if len(tensor.shape) < 2:
-        raise ValueError(f"fan in and out need a weight of 2 dimensions or more, {tensor.shape}")
+        raise ValueError(
+            f"fan in and fan out need a weight of 2 dimensions or more, not of shape {tensor.shape}"
+        )
     area = math.prod(tensor.shape[2:])
     return tensor.shape[1] * area, tensor.shape[0] * area
 

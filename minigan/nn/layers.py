@@ -1,58 +1,27 @@
 """The layers, with torch's names, arguments, defaults and initial weights.
 
 A layer owns parameters and checks shapes; what it computes stands in functional/.
-Next: functional.py, init.py, then summary.py.
+Next: losses.py.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from minigan import functional as F  # noqa: N812
 from minigan.backend.random import Generator
-from minigan.errors import UserError
 from minigan.functional.convolution import Pair, pair
 from minigan.nn import init
+from minigan.nn.allowance import memory
 from minigan.nn.module import Buffer, Module, Parameter
 from minigan.tensor import Tensor
 
 
-class _Allowance(threading.local):
-    numbers: float = math.inf
-
-
-_allowance = _Allowance()
-
-
-@contextmanager
-def at_most(numbers: int) -> Iterator[None]:
-    """Inside, layers may have so many parameters in all; more are a UserError.
-
-    For networks that a file describes: its word may ask for more memory than there is.
-    """
-    before, _allowance.numbers = _allowance.numbers, numbers
-    try:
-        yield
-    finally:
-        _allowance.numbers = before
-
-
-def _memory(*shape: int) -> np.ndarray:
-    """Room for the numbers of a parameter, not written to yet."""
-    _allowance.numbers -= math.prod(shape)
-    if _allowance.numbers < 0:
-        raise UserError(f"a parameter of shape {shape} is more than these networks may have")
-    return np.empty(shape, np.float32)
-
-
 def _empty(*shape: int) -> Parameter:
-    return Parameter(_memory(*shape))
+    return Parameter(memory(*shape))
 
 
 def _bias(count: int, fan_in: int) -> Parameter:
@@ -79,8 +48,8 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features, self.out_features = in_features, out_features
         # The memory order is (in, out): that is how the gradient comes out of its matrix product.
-        memory = _memory(in_features, out_features)
-        self.weight = init.kaiming_uniform_(Parameter(memory.T), a=math.sqrt(5))
+        self.weight = Parameter(memory(in_features, out_features).T)
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         self.bias = _bias(out_features, in_features) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -124,8 +93,8 @@ class _Convolution(Module):
         )
         self.padding = padding if isinstance(padding, str) else pair(padding)
         # The memory order is (KH, KW, in, out), as the kernels of the backends want it.
-        memory = _memory(*self.kernel_size, *reversed(weight_shape))
-        self.weight = Parameter(memory.transpose(3, 2, 0, 1))
+        kernel = memory(*self.kernel_size, *reversed(weight_shape))
+        self.weight = Parameter(kernel.transpose(3, 2, 0, 1))
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         fan_in, _ = init.fan_in_and_out(self.weight)
         self.bias = _bias(out_channels, fan_in) if bias else None
@@ -440,52 +409,3 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}"
-
-
-class _Loss(Module):
-    def __init__(self, *, reduction: str = "mean") -> None:
-        self.reduction = reduction
-
-
-class BCELoss(_Loss):
-    """Binary cross entropy of probabilities: functional.binary_cross_entropy."""
-
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.weight = weight
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
-
-
-class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of logits: functional.binary_cross_entropy_with_logits."""
-
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        *,
-        reduction: str = "mean",
-        pos_weight: Tensor | None = None,
-    ) -> None:
-        super().__init__(reduction=reduction)
-        self.weight, self.pos_weight = weight, pos_weight
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
-
-
-class MSELoss(_Loss):
-    """Mean squared error: functional.mse_loss."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.mse_loss(input, target, reduction=self.reduction)
-
-
-class CrossEntropyLoss(_Loss):
-    """Cross entropy of a softmax over scores: functional.cross_entropy."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, reduction=self.reduction)

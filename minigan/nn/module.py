@@ -8,9 +8,11 @@ Next: layers.py.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from typing import Any, Self
 
@@ -29,6 +31,12 @@ class Parameter(Tensor):
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        """The copy of a network begins without gradients, as in torch."""
+        twin = type(self)(copy.deepcopy(self.array, memo), self.requires_grad)
+        memo[id(self)] = twin
+        return twin
+
 
 class Buffer(Tensor):
     """A tensor that a module keeps and saves but does not learn, such as a running mean."""
@@ -40,12 +48,33 @@ class Module:
     """The base of all layers and networks: subclasses write `forward`."""
 
     training: bool = True
+    _forward_hooks: tuple[Callable[..., Any], ...] = ()  # who is told of each output
 
     def forward(self, *inputs: Any) -> Any:
+        """What the module computes. Call the module itself, not this: hooks are told then."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
-        return self.forward(*inputs, **named_inputs)
+        y = self.forward(*inputs, **named_inputs)
+        for hook in self._forward_hooks:
+            changed = hook(self, inputs, y)
+            y = y if changed is None else changed
+        return y
+
+    def register_forward_hook(
+        self, hook: Callable[[Any, tuple[Any, ...], Any], Any]
+    ) -> RemovableHandle:
+        """Call hook(module, inputs, output) after each forward pass, until the handle's `remove`.
+
+        Hooks are called in the order in which they came. What one returns, unless it is None,
+        takes the output's place. `inputs` are the positional ones. As in torch, a call of
+        `forward` itself tells no hook, and neither does a forward pass that raises; a deep copy
+        has the hooks of its original, which the original's handles do not remove. On a GPU the
+        replay of a recorded step runs no Python, and so no hook.
+        """
+        own = partial(hook)  # an object of its own, for `remove` to find: a hook may come twice
+        self._forward_hooks = (*self._forward_hooks, own)
+        return RemovableHandle(self, own)
 
     # ---- what is inside -----------------------------------------------------------------------
 
@@ -64,6 +93,7 @@ class Module:
                 yield name, child
 
     def children(self) -> Iterator[Module]:
+        """The modules directly below, without their names."""
         return (child for _, child in self.named_children())
 
     def named_modules(
@@ -84,6 +114,7 @@ class Module:
             yield from child.named_modules(met, path, remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
     def _named_tensors(
@@ -98,31 +129,38 @@ class Module:
                     yield f"{path}.{name}" if path else name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All that is to be learned, here and below, each once, with its path: "0.weight"."""
         return self._named_tensors(Parameter)
 
     def parameters(self) -> Iterator[Parameter]:
+        """All that is to be learned, as an optimizer wants it."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """What is kept and saved but not learned, here and below, each once, with its path."""
         return self._named_tensors(Buffer)
 
     def buffers(self) -> Iterator[Buffer]:
+        """What is kept and saved but not learned, without its paths."""
         return (buffer for _, buffer in self.named_buffers())
 
     # An attribute is all that it takes. These are for names that are no identifiers, or computed.
 
     def add_module(self, name: str, module: Module) -> None:
+        """setattr, for modules only. Raises TypeError for anything else."""
         if not isinstance(module, Module):
             kind = type(module).__name__
             raise TypeError(f"{type(self).__name__} takes modules, {name} is a {kind}")
         setattr(self, name, module)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """setattr, for a Parameter or None only. Raises TypeError for anything else."""
         if not isinstance(param, Parameter | None):
             raise TypeError(f"{name} is a {type(param).__name__} instead of a Parameter")
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """Keep a tensor as a Buffer on the same memory."""
         setattr(self, name, None if tensor is None else Buffer(tensor))
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -184,11 +222,13 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Learn the parameters from now on, or no more."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self) -> None:
+        """Forget the gradients: an optimizer passes over a parameter whose gradient is None."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -202,7 +242,10 @@ class Module:
     def to(self, where: str | Backend | np.dtype[Any] | type) -> Self:
         """Move to a backend ("cupy") or turn into a number type ("float64"), in place.
 
-        Make the optimizers afterwards: they hold on to the memory of the parameters.
+        Make the optimizers afterwards: they hold on to the memory of the parameters. So do
+        detached twins, `numpy()` and state dicts from before: a parameter that moves or is turned
+        gets new memory, as in torch, and they keep the old numbers, silently. One that is there
+        already stays where it lies, and its twins go on following it.
         """
         moving = isinstance(where, Backend) or where in ("numpy", "cupy")
         if not moving:
@@ -214,9 +257,11 @@ class Module:
         return self
 
     def float(self) -> Self:
+        """Turn into float32, in place: see `to`."""
         return self.to(np.float32)
 
     def double(self) -> Self:
+        """Turn into float64, in place: see `to`."""
         return self.to(np.float64)
 
     # ---- printing ----------------------------------------------------------------------------
@@ -238,10 +283,29 @@ class Module:
         return ((name, repr(child)) for name, child in self._own(Module))
 
 
+class RemovableHandle:
+    """What `register_forward_hook` returns: `remove()`, or the end of a `with`, ends the calls."""
+
+    def __init__(self, module: Module, hook: Callable[..., Any]) -> None:
+        self.module, self.hook = module, hook
+
+    def remove(self) -> None:
+        """Call the hook no more. A second time changes nothing."""
+        hooks = self.module._forward_hooks
+        self.module._forward_hooks = tuple(hook for hook in hooks if hook is not self.hook)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.remove()
+
+
 class _Row(Module):
     """What Sequential and ModuleList share: modules in a row, by default named by their places."""
 
     def append(self, module: Module) -> Self:
+        """One module more, named by its place."""
         self.add_module(str(len(self)), module)
         return self
 
@@ -262,6 +326,7 @@ class ModuleList(_Row):
         self.extend(modules or ())
 
     def extend(self, modules: Iterable[Module]) -> Self:
+        """Several modules more, in their order."""
         for module in modules:
             self.append(module)
         return self

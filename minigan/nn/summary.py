@@ -1,13 +1,14 @@
 """summary(module, input_shape): a table of every layer's output shape and parameter count.
 
-The second tutorial prints one. Next: ../optim.py.
+The second tutorial prints one. Next: allowance.py.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
-from minigan.nn.module import Module
+from minigan.nn.module import Module, RemovableHandle
 from minigan.tensor import Tensor, no_grad
 
 
@@ -24,15 +25,13 @@ def summary(module: Module, input_shape: tuple[int, ...], *, batch_size: int = 2
     rows: list[tuple[str, str, int]] = []
     modes = [(m, m.training) for m in module.modules()]
     leaves = [(path, m) for path, m in module.named_modules() if not list(m.children())]
-    for path, layer in leaves:
-        _watch(layer, path, rows)
     try:
-        with no_grad():
+        with ExitStack() as watches, no_grad():
+            for path, layer in leaves:
+                watches.enter_context(_watch(layer, path, rows))
             module.eval()
             module(inputs)
     finally:
-        for _, layer in leaves:
-            del vars(layer)["forward"]
         for each, mode in modes:
             each.training = mode
     total = sum(p.numel() for p in module.parameters())
@@ -46,15 +45,12 @@ def summary(module: Module, input_shape: tuple[int, ...], *, batch_size: int = 2
     return "\n".join(table)
 
 
-def _watch(layer: Module, path: str, rows: list[tuple[str, str, int]]) -> None:
-    """Note the shape of whatever this layer returns."""
-    forward = layer.forward
+def _watch(layer: Module, path: str, rows: list[tuple[str, str, int]]) -> RemovableHandle:
+    """Note the shape of whatever this layer returns, until the handle is removed."""
 
-    def noted(*inputs: Any, **named_inputs: Any) -> Tensor:
-        y: Tensor = forward(*inputs, **named_inputs)
+    def note(layer: Module, inputs: tuple[Any, ...], y: Tensor) -> None:
         count = sum(p.numel() for p in layer.parameters())
         shape = str(("N", *y.shape[1:])).replace("'", "")
         rows.append((f"{path} ({type(layer).__name__})", shape, count))
-        return y
 
-    vars(layer)["forward"] = noted  # found before the class's own
+    return layer.register_forward_hook(note)

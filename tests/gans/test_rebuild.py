@@ -2,15 +2,12 @@
 
 import tracemalloc
 
-import numpy as np
 import pytest
 
 from minigan.errors import UserError
 from minigan.gans import dcgan, gan, rebuild
 from minigan.gans.dcgan import DCGAN
 from minigan.gans.gan import MLPGAN
-from minigan.nn import Linear
-from minigan.nn.layers import at_most
 
 SMALL = gan.Recipe(
     latent_dim=2, image_shape=(1, 2, 2), generator_widths=(3, 4), discriminator_widths=(3,)
@@ -83,12 +80,3 @@ def test_entries_that_are_none(entries):
     with pytest.raises(UserError) as caught:
         rebuild(arrays, {**plain, **entries}, where="a.safetensors")
     assert "a.safetensors" in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_an_allowance_ends_with_its_block():
-    with pytest.raises(UserError, match="more than these networks"), at_most(11):
-        Linear(3, 4)
-    with at_most(16):
-        layer = Linear(3, 4)
-    assert isinstance(layer.weight.array, np.ndarray)
-    Linear(30, 40)

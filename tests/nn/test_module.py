@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import minigan
 from minigan import Tensor, grad, nn, no_grad, zeros
 from minigan.errors import UserError
 from minigan.optim import SGD
@@ -340,6 +341,37 @@ def test_nothing_moves_where_nothing_changes(backend):
     assert net.bias.tolist() == optimizer.flat[-2:].tolist()
 
 
+@pytest.mark.parametrize(("turned", "followed"), [("double", False), ("float", True)])
+@pytest.mark.parametrize("library", [nn, torch.nn], ids=["minigan", "torch"])
+def test_twins_from_before_keep_the_old_memory_as_in_torch(library, turned, followed):
+    """`double` makes new memory, which a twin from before does not see. `float` changes nothing."""
+    net = library.Linear(3, 2)
+    weight, state = net.weight, net.state_dict()["weight"]
+    twin = weight.detach()
+    array = twin.numpy()
+    getattr(net, turned)()
+    assert net.weight is weight
+    with no_grad(), torch.no_grad():
+        weight.zero_()
+    assert weight.tolist() == [[0] * 3] * 2
+    for old in (twin, array, state):
+        assert str(old.dtype).endswith("float32")
+        assert (old.tolist() == weight.tolist()) is followed
+
+
+@pytest.mark.parametrize("library", [minigan, torch], ids=["minigan", "torch"])
+def test_a_write_to_a_moved_parameter_is_charged_to_twins_from_before_as_in_torch(library):
+    """They share a version still: a graph that needs such a twin complains, though it is whole."""
+    net = library.nn.Linear(3, 2)
+    twin = net.weight.detach()
+    net.double()
+    y = (library.ones(2, 3).requires_grad_() * twin).sum()
+    with no_grad(), torch.no_grad():
+        net.weight.zero_()
+    with pytest.raises(RuntimeError, match="overwritten in place|modified by an inplace operation"):
+        y.backward()
+
+
 def test_moving_to_a_backend(backend):
     net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).to(backend)
     assert {t.backend for t in [*net.parameters(), *net.buffers()]} == {backend}
@@ -446,3 +478,12 @@ def test_shapes_that_do_not_fit_name_the_layer():
     )
     with pytest.raises(ValueError, match=r"\[in layer 0: Linear\(in_features=12"):
         net(zeros(2, 3, 5))
+
+
+def test_the_copy_of_a_network_has_no_gradients():
+    for lib in (minigan, torch):
+        layer = lib.nn.Linear(2, 1)
+        layer(lib.ones(1, 2)).sum().backward()
+        twin = copy.deepcopy(layer)
+        assert layer.weight.grad is not None and twin.weight.grad is None
+        assert twin.weight.tolist() == layer.weight.tolist()

@@ -1,8 +1,9 @@
 """Tests of the summary table."""
 
 import numpy as np
+import pytest
 
-from minigan import nn
+from minigan import nn, zeros
 from minigan.nn import summary
 
 
@@ -37,7 +38,6 @@ def test_a_layer_that_is_used_twice():
     model = nn.Sequential(nn.Linear(4, 3), tanh, nn.Linear(3, 2), tanh)
     rows = [line.split()[0] for line in summary(model, (4,)).split("\n")[2:-2]]
     assert rows == ["0", "1", "2", "1"]
-    assert "forward" not in vars(tanh)
 
 
 def test_it_leaves_the_network_as_it_was():
@@ -47,10 +47,29 @@ def test_it_leaves_the_network_as_it_was():
     text = summary(model, (1, 3, 4), batch_size=1)  # in eval mode, one image is enough
     assert text == summary(model, (1, 3, 4))
     assert [m.training for m in model.modules()] == [True, True, True, False, True, True, True]
+    assert not any(m._forward_hooks for m in model.modules())
     assert all("forward" not in vars(m) for m in model.modules())
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_it_leaves_it_so_when_a_layer_raises():
+    model = net()
+    model[2].eval()
+    with pytest.raises(ValueError, match="in layer 1: Linear"):
+        summary(model, (1, 3, 5))
+    assert [m.training for m in model.modules()] == [True, True, True, False, True, True, True]
+    assert not any(m._forward_hooks for m in model.modules())
+    assert "(N, 5)" in summary(model, (1, 3, 4))
+
+
+def test_who_else_listens_goes_on_listening():
+    model, shapes = nn.Sequential(nn.Linear(4, 3)), []
+    model[0].register_forward_hook(lambda layer, inputs, y: shapes.append(y.shape))
+    summary(model, (4,))
+    model(zeros(5, 4))
+    assert shapes == [(2, 3), (5, 3)]
 
 
 def test_other_types_and_backends(backend):

@@ -1,0 +1,61 @@
+"""The losses as modules, with torch's names and arguments: functional/losses.py says what each is.
+
+Next: functional.py.
+"""
+
+from __future__ import annotations
+
+from minigan import functional as F  # noqa: N812
+from minigan.nn.module import Module
+from minigan.tensor import Tensor
+
+
+class _Loss(Module):
+    """What they share: whether "mean" or "sum" makes one number of many, or "none" leaves them."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+
+class BCELoss(_Loss):
+    """Binary cross entropy of probabilities: functional.binary_cross_entropy."""
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.weight = weight
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """Binary cross entropy of logits: functional.binary_cross_entropy_with_logits."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.weight, self.pos_weight = weight, pos_weight
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+        )
+
+
+class MSELoss(_Loss):
+    """Mean squared error: functional.mse_loss."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.mse_loss(input, target, reduction=self.reduction)
+
+
+class CrossEntropyLoss(_Loss):
+    """Cross entropy of a softmax over scores: functional.cross_entropy."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(input, target, reduction=self.reduction)
