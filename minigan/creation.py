@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigan.backend import Backend, get_backend
-from minigan.backend.random import Generator, default_generator
+from minigan.random import Random, default_generator
 from minigan.tensor import Array, Scalar, Tensor, _shape
 
 
@@ -94,7 +94,7 @@ def arange(
 
 def randn(
     *size: Any,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = np.float32,
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
@@ -106,7 +106,7 @@ def randn(
 
 def rand(
     *size: Any,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = np.float32,
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
@@ -121,7 +121,7 @@ def randint(
     high: Any = None,
     size: Sequence[int] | None = None,
     *,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = np.int64,
     backend: str | Backend = "numpy",
 ) -> Tensor:
@@ -139,7 +139,7 @@ def randint(
 def randn_like(
     input: Tensor,
     *,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -150,7 +150,7 @@ def randn_like(
 def rand_like(
     input: Tensor,
     *,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from minigan.backend import Backend, get_backend, numpy_backend
+from minigan.backend import Backend, get_backend
+from minigan.backend.numpy import arrays
 
 # No deadline: a busy machine is not a failure. HYPOTHESIS_PROFILE=thorough searches for longer.
 settings.register_profile("default", deadline=None, max_examples=30)
@@ -67,7 +68,7 @@ def _is_about_the_backend(item: pytest.Item) -> bool:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> int:
     """How many numbers NumPy's kernels take at once, made so small that a test sees many pieces."""
-    monkeypatch.setattr(numpy_backend, "PIECE", 512)
+    monkeypatch.setattr(arrays, "PIECE", 512)
     return 512
 
 

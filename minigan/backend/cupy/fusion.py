@@ -3,7 +3,7 @@
 `cupy.fuse` finds out what a function of arrays does by calling it with stand-ins, and makes one
 kernel of it. The formulas of the ops stay as they are written; nothing is written twice.
 
-Next: cupy_backend.py.
+Next: cublas.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.backend.cupy_kernels import cupy
+from minigan.backend.cupy.launch import cupy
 from minigan.backend.interface import Array
 
 # What a formula may depend on besides its arguments, and still be told apart from others by value.

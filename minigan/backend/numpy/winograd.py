@@ -14,7 +14,7 @@ In two directions that makes 3 · 3 instead of 4 · 4, for each block of 2 × 2 
 Karatsuba's; for convolutions, Winograd's minimal filtering F(2, 2) (Lavin and Gray 2016). It only
 adds and subtracts, so it rounds about as the plain sum does.
 
-As the trilinear form of ../functional/convolution.py it reads, with an index for each product,
+As the trilinear form of ../../functional/convolution.py it reads, with an index for each product,
 
     ⟨g, x ⋆ w⟩ = Σ over 9 of  ⟨sums(g), differences(x) · sums(w)⟩
 
@@ -23,7 +23,7 @@ As the trilinear form of ../functional/convolution.py it reads, with an index fo
 and each of the three convolutions is one matrix product between those transforms and the adjoint
 of the third. A few images go through all of it at a time, while they are in the cache.
 
-Next: ../functional/convolution.py, which makes an op of each.
+Next: ../../functional/convolution.py, which makes an op of each.
 
 Shapes: images (N, H, W, C), outputs (N, OH, OW, O), kernels (KH, KW, C, O); TY·TX = OH/2 · OW/2
 blocks of 2 × 2 outputs in an image, M = n·TY·TX in n images; K = stride²·C channels when folded.
@@ -34,7 +34,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigan.backend.interface import Window
-from minigan.backend.threads import Threads
+from minigan.backend.numpy.threads import Threads
 
 BLOCKS = 256  # rows of a matrix product: fewer are slow, and more leave the cache
 DEPTH = 256  # below so many folded channels, the transforms take longer than they save

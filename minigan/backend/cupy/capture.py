@@ -34,14 +34,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigan.backend.cublas import WORKSPACE, Blas
-from minigan.backend.cupy_kernels import cupy
-from minigan.backend.cupy_memory import concatenated, private_memory
-from minigan.backend.cupy_start import reason
+from minigan.backend.cupy.cublas import WORKSPACE, Blas
+from minigan.backend.cupy.launch import cupy
+from minigan.backend.cupy.memory import concatenated, private_memory
+from minigan.backend.cupy.start import reason
 from minigan.backend.interface import Backend
 
 if TYPE_CHECKING:
-    from minigan.backend.cupy_backend import CupyBackend
+    from minigan.backend.cupy.arrays import CupyBackend
 
 KEPT = 8  # recordings of one step, for batches of as many shapes
 PLAIN = {bool, int, float, str, type(None), FunctionType}
