@@ -41,11 +41,13 @@ def test_derivatives_of_linear(backend, leading, bias):
 
 @pytest.mark.parametrize("frozen", [0, 1, 2])
 def test_gradient_of_a_frozen_input_is_not_computed(backend, frozen):
-    tensors = [Tensor(x, requires_grad=i != frozen) for i, x in enumerate(inputs(1, 4))]
+    tensors = [
+        Tensor(x, requires_grad=i != frozen, backend=backend) for i, x in enumerate(inputs(1, 4))
+    ]
     op = Linear()
     y = op(*tensors)
     op.needs = op.tracked
-    gradients = op.backward(Tensor(np.ones(y.shape)), y)
+    gradients = op.backward(Tensor(np.ones(y.shape), backend=backend), y)
     assert [g is None for g in gradients] == [i == frozen for i in range(3)]
 
 

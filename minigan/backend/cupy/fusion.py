@@ -45,7 +45,15 @@ class Fusion:
 
 
 def _identity(function: Any) -> Any:
-    """All that a function's result depends on but its arguments; None if that is not plain."""
+    """All that a function's result depends on but its arguments; None if that is not plain.
+
+    The code alone would not do. In
+
+        double, triple = [lambda x, k=k: k * x for k in (2, 3)]
+
+    both have one code object, and differ by a default; written as `(lambda k: lambda x: k * x)(2)`,
+    by what they close over. With one kernel for both, triple would double.
+    """
     owner = getattr(function, "__self__", None)
     method = getattr(function, "__func__", function)
     cells = getattr(method, "__closure__", None) or ()

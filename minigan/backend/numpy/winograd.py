@@ -1,14 +1,25 @@
 """Convolution with 9 products where 16 seem to be needed, for kernels twice as wide as the stride.
 
 First, fold the image: let each block of `stride` pixels become the channels of one. A kernel of 4
-at stride 2 is then a kernel of 2 at stride 1, with four times the channels. In one direction, two
-neighboring outputs of such a kernel,
+at stride 2 is then a kernel of 2 at stride 1, with four times the channels:
+
+    a b | c d        A kernel of 4 × 4 at stride 2 sees 4 × 4       (abef) (cdgh)     A kernel of
+    e f | g h        pixels of one channel, and moves by two. ->                      2 × 2 moves
+    ----+----        Each block of 2 × 2 becomes one pixel of       (ijmn) (klop)     by one, over
+    i j | k l        four channels.                                                   4 channels.
+    m n | o p
+
+In one direction, two neighboring outputs of such a kernel,
 
     y₀ = x₀·w₀ + x₁·w₁        y₁ = x₁·w₀ + x₂·w₁
 
 need not take four products. Three will do:
 
     p = (x₀ − x₁)·w₀    q = x₁·(w₀ + w₁)    r = (x₂ − x₁)·w₁        y₀ = p + q    y₁ = q + r
+
+With x = (1, 4, 2) and w = (3, 5): y₀ = 1·3 + 4·5 = 23 and y₁ = 4·3 + 2·5 = 22 by four products;
+by three, p = (1 − 4)·3 = −9, q = 4·(3 + 5) = 32, r = (2 − 4)·5 = −10, and again −9 + 32 = 23 and
+32 − 10 = 22.
 
 In two directions that makes 3 · 3 instead of 4 · 4, for each block of 2 × 2 outputs. The trick is
 Karatsuba's; for convolutions, Winograd's minimal filtering F(2, 2) (Lavin and Gray 2016). It only
