@@ -134,3 +134,23 @@ def test_it_is_chosen_where_it_pays(
     window: Window, kernel: tuple[int, ...], places: tuple[int, int], expected: bool
 ) -> None:
     assert winograd.fits(window, kernel, places) is expected
+
+
+def test_the_worked_numbers_of_the_docstring() -> None:
+    """y₀ = 23 and y₁ = 22 by three products, through the very transforms of the kernels."""
+    x, w = np.array([1, 4, 2]), np.array([3, 5])
+    products = winograd._differences(x, 0) * winograd._sums(w, 0)
+    assert products.ravel().tolist() == [-9, 32, -10]
+    assert winograd._add_sums(products, 0).tolist() == [23, 22]
+    assert (np.convolve(x, w[::-1], "valid") == [23, 22]).all()
+    text = " ".join((winograd.__doc__ or "").split())
+    assert "With x = (1, 4, 2) and w = (3, 5): y₀ = 1·3 + 4·5 = 23 and y₁ = 4·3 + 2·5 = 22" in text
+    assert "p = (1 − 4)·3 = −9, q = 4·(3 + 5) = 32, r = (2 − 4)·5 = −10" in text
+
+
+def test_the_drawing_of_the_fold() -> None:
+    letters = np.array(list("abcdefghijklmnop")).reshape(1, 4, 4, 1)
+    pixels = winograd._folded(letters, Window((2, 2)), (1, 1)).reshape(2, 2, 4)
+    assert ["".join(pixel) for row in pixels for pixel in row] == ["abef", "cdgh", "ijmn", "klop"]
+    for pixel in ("(abef) (cdgh)", "(ijmn) (klop)"):
+        assert pixel in (winograd.__doc__ or "")
