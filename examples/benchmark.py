@@ -36,7 +36,7 @@ from contenders.cases import Operation, Step, as_plain, growth, operations, step
 from contenders.data import write_arrays
 from contenders.report import Results, markdown, summary
 
-from minigan.backend.threads import usable_cores
+from minigan.backend.numpy.threads import usable_cores
 from minigan.errors import UserError
 from minigan.training.command import positive, run_command
 

@@ -32,7 +32,7 @@ from minigan.evaluation.evaluate import (
 from minigan.evaluation.references import measured, reference_samples
 from minigan.gans import GAN, rebuild
 from minigan.training.checkpoint import atomic_write, load_checkpoint
-from minigan.training.command import natural, positive, run_command
+from minigan.training.command import backend_name, natural, positive, run_command
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--count", type=positive, default=evaluation.COUNT, help="samples (default: %(default)s)")
     add("--fit", type=positive, metavar="N", help="conditional: also fit 1-NN on N drawn images")
     add("--references", action="store_true", help="measure sets of samples of known faults too")
-    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--data", type=Path, help="a folder with another IDX set (default: MNIST)")
     add("--seed", type=natural, default=0, help="of the noise (default: 0)")
     add("--threads", type=positive, help="processor threads (default: all that may be used)")

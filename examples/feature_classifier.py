@@ -18,16 +18,15 @@ from tqdm import tqdm
 
 from minigan import nn
 from minigan.backend import set_num_threads
-from minigan.backend.random import Generator as RandomGenerator
-from minigan.backend.random import manual_seed
 from minigan.data import DataLoader, ImageDataset, mnist
 from minigan.errors import UserError
 from minigan.functional import cross_entropy
 from minigan.gans.dcgan import DCGAN
 from minigan.optim import Adam
+from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
 from minigan.training.checkpoint import atomic_write, checkpoint_of, load_gan
-from minigan.training.command import Help, natural, positive, run_command
+from minigan.training.command import Help, backend_name, natural, positive, run_command
 
 Rows = NDArray[np.float32]  # (N, features)
 Labels = NDArray[np.int64]  # (N,)
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("checkpoint", type=Path, help="the checkpoint of a DCGAN of digits, or its run folder")
     add("--labels", type=positive, default=10_000, help="training images with labels")
     add("--epochs", type=positive, default=15, help="passes over them, for each classifier")
-    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--seed", type=natural, default=0, help="of the classifiers and the untrained network")
     add("--threads", type=positive, help="processor threads (default: all that may be used)")
     add("--data", type=Path, help="a folder with another IDX set (default: MNIST)")
@@ -146,7 +145,7 @@ def fit(rows: Rows, labels: Labels, decay: float, epochs: int, seed: int) -> nn.
     manual_seed(seed)
     network = nn.Linear(rows.shape[1], int(labels.max()) + 1)
     optimizer = Adam(network.parameters(), 1e-3, weight_decay=decay)
-    random = RandomGenerator(seed).fork("order")
+    random = Random(seed).fork("order")
     for epoch in range(epochs):
         optimizer.lr = 1e-3 * (1 - epoch / epochs)
         for chosen in np.array_split(random.permutation(len(rows)), -(-len(rows) // BATCH)):

@@ -26,7 +26,7 @@ from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training.checkpoint import checkpoint_of, load_gan
-from minigan.training.command import natural, positive, run_command
+from minigan.training.command import backend_name, natural, positive, run_command
 
 CHOICES = 64  # numbered samples
 SPREAD = 0.25  # of the noise around a calculated vector, as in the paper
@@ -45,7 +45,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--minus", **group, help="numbers of samples whose average is subtracted; likewise")
     add("--digit", type=natural, help="conditional systems: the class to draw")
     add("--seed", type=natural, default=0, help="of the noise (default: 0)")
-    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--out", type=Path, help="folder of the pictures (default: beside the checkpoint)")
     options = parser.parse_args(arguments)
     options.out = options.out or checkpoint_of(options.checkpoint).parent

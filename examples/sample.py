@@ -14,7 +14,7 @@ from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training.checkpoint import load_gan
-from minigan.training.command import Help, natural, positive, run_command
+from minigan.training.command import Help, backend_name, natural, positive, run_command
 
 BATCH = 256  # images drawn at a time
 
@@ -31,7 +31,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--digit", type=natural, help="conditional systems: draw this class (default: all in turn)")
     add("--last", action="store_true", help="draw with the last weights, even if the run averaged")
     add("--seed", type=natural, default=0, help="of the noise")
-    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--out", type=Path, default=Path("grid.png"), help="the picture to write")
     return parser.parse_args(arguments)
 

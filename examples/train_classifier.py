@@ -16,14 +16,14 @@ import numpy as np
 from safetensors.numpy import save
 
 from minigan.backend import get_backend, set_num_threads
-from minigan.backend.random import Generator, manual_seed
 from minigan.data import DataLoader, mnist
 from minigan.evaluation.classifier import WEIGHTS, Classifier
 from minigan.functional import cross_entropy
 from minigan.optim import Adam
+from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
 from minigan.training.checkpoint import atomic_write
-from minigan.training.command import Help, natural, positive, rate, run_command
+from minigan.training.command import Help, backend_name, natural, positive, rate, run_command
 
 REACH = 2  # pixels that a batch may be moved by
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=Help,
     )
     add = parser.add_argument
-    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--epochs", type=positive, default=12, help="passes over the training images")
     add("--batch-size", type=positive, default=128, help="images in a batch")
     add("--lr", type=rate, default=1e-3, help="Adam's learning rate at the start")
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     manual_seed(options.seed)
     classifier = Classifier().to(backend)
     optimizer = Adam(classifier.parameters(), options.lr)
-    shifts = Generator(options.seed).fork("shifts")
+    shifts = Random(options.seed).fork("shifts")
     loader = DataLoader(
         mnist("train"), options.batch_size, shuffle=True, seed=options.seed, backend=backend
     )
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"saved {options.out} ({options.out.stat().st_size:,} bytes)")
 
 
-def shifted(images: Tensor, random: Generator) -> Tensor:
+def shifted(images: Tensor, random: Random) -> Tensor:
     """The batch (N, 1, 28, 28), moved by up to two pixels: digits may stand a little off center.
 
     What goes out on one side comes in on the other, but the margin of a digit is black.

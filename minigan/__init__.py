@@ -4,13 +4,11 @@ Read engine/ first: automatic differentiation. Then functional/, nn/, optim.py, 
 2014 idea in a hundred lines.
 """
 
-from minigan import backend as backend  # first: it has a setting to make before NumPy loads
+import numpy as np
 
-import numpy as np  # isort: skip
-
+from minigan import backend as backend
 from minigan import functional, nn, optim
 from minigan.backend import get_backend, set_num_threads
-from minigan.backend.random import Generator, manual_seed
 from minigan.creation import (
     arange,
     from_dlpack,
@@ -29,6 +27,7 @@ from minigan.creation import (
 )
 from minigan.errors import UserError
 from minigan.functional import log_softmax, relu, sigmoid, softmax, tanh
+from minigan.random import Generator, manual_seed
 from minigan.tensor import (
     Tensor,
     as_tensor,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigan.backend import Backend, get_backend
-from minigan.backend.random import Generator, default_generator
+from minigan.random import Random, default_generator
 from minigan.tensor import Array, Scalar, Tensor, shape_of
 
 
@@ -24,7 +24,7 @@ def _new(array: Array, requires_grad: bool) -> Tensor:
     return Tensor.of(array).requires_grad_(requires_grad)
 
 
-def _source(generator: Generator | None, backend: str | Backend) -> Generator:
+def _source(generator: Random | None, backend: str | Backend) -> Random:
     """Who draws: the generator that is given, or else this thread's default one."""
     return generator or default_generator(backend=backend)
 
@@ -103,7 +103,7 @@ def arange(
 
 def randn(
     *size: Any,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = np.float32,
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
@@ -114,7 +114,7 @@ def randn(
 
 def rand(
     *size: Any,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = np.float32,
     requires_grad: bool = False,
     backend: str | Backend = "numpy",
@@ -128,7 +128,7 @@ def randint(
     high: Any = None,
     size: Sequence[int] | None = None,
     *,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = np.int64,
     backend: str | Backend = "numpy",
 ) -> Tensor:
@@ -146,7 +146,7 @@ def randint(
 def randn_like(
     input: Tensor,
     *,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -158,7 +158,7 @@ def randn_like(
 def rand_like(
     input: Tensor,
     *,
-    generator: Generator | None = None,
+    generator: Random | None = None,
     dtype: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:

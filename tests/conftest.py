@@ -9,17 +9,22 @@ NumPy only those tests run, and the ones about CuPy itself: all others would do 
 test marked `gpu` runs with `--backend cupy` alone.
 """
 
+import ast
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from minigan.backend import Backend, get_backend, numpy_backend
+from minigan.backend import Backend, get_backend
+from minigan.backend.numpy import arrays
 
 # No deadline: a busy machine is not a failure. HYPOTHESIS_PROFILE=thorough searches for longer.
 settings.register_profile("default", deadline=None, max_examples=30)
@@ -67,14 +72,59 @@ def _is_about_the_backend(item: pytest.Item) -> bool:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> int:
     """How many numbers NumPy's kernels take at once, made so small that a test sees many pieces."""
-    monkeypatch.setattr(numpy_backend, "PIECE", 512)
+    monkeypatch.setattr(arrays, "PIECE", 512)
     return 512
 
 
 @pytest.fixture(scope="session")
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """The backend that this run of the tests is about."""
-    return get_backend("numpy" if request.config.getoption("--backend") == "numpy" else "cupy")
+    """The backend that this run of the tests is about. A test that takes it must use it."""
+    if request.config.getoption("--backend") == "numpy":
+        return get_backend("numpy")
+    cupy = get_backend("cupy")
+    note_what_is_asked_of(cupy, ASKED)
+    return cupy
+
+
+# A test that takes `backend`, and then makes its tensors without it, would run NumPy again and be
+# counted as CuPy's. So it fails: with NumPy, if its text never mentions the name; with CuPy, if
+# nothing was asked of that backend, since NumPy is what everything else takes.
+
+ASKED: set[str] = set()  # names that were looked up in the CuPy backend during a test
+
+
+def note_what_is_asked_of(backend: Any, asked: set[str]) -> None:
+    """From now on, add to `asked` each attribute of this backend that anybody looks up."""
+
+    class Noting(type(backend)):  # type: ignore[misc]
+        def __getattribute__(self, name: str) -> Any:
+            asked.add(name)
+            return super().__getattribute__(name)
+
+    backend.__class__ = Noting
+
+
+def mentions(function: Any, name: str) -> bool:
+    """Whether the text of a test uses a name that it takes; with hypothesis, of what it wraps."""
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(inner)))
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    ASKED.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    result = yield  # if the test fails or is skipped, that comes out here and goes its way
+    if isinstance(item, pytest.Function) and "backend" in item.fixturenames:
+        by_itself = "backend" in inspect.signature(item.obj).parameters
+        on_numpy = item.config.getoption("--backend") == "numpy"
+        if by_itself and not mentions(item.obj, "backend") or not on_numpy and not ASKED - {"name"}:
+            pytest.fail("takes the fixture `backend` and makes no array of it", pytrace=False)
+    return result
 
 
 @pytest.fixture

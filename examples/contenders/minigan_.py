@@ -24,6 +24,7 @@ from minigan.tensor import Tensor
 
 class Contender:
     def __init__(self, threads: int) -> None:
+        minigan.backend.prepare_process()  # as the examples do
         minigan.set_num_threads(threads)
         minigan.manual_seed(0)
         self.threads, self.pool = threads, ThreadPoolExecutor(threads)

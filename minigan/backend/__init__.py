@@ -1,6 +1,6 @@
 """Where arrays live and how the heavy kernels run: all that the rest of minigan sees of it.
 
-Next: interface.py, the list of kernels; then numpy_backend.py.
+Next: interface.py, the list of kernels; then layout.py and numpy/__init__.py.
 """
 
 from __future__ import annotations
@@ -8,17 +8,23 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from minigan.backend.openblas import prepare
+import numpy as np
 
-prepare()  # before the first import of NumPy, or it is too late
+from minigan.backend.interface import AdamStep, Backend, Window
+from minigan.backend.numpy.arrays import NumpyBackend
+from minigan.backend.numpy.process import prepare_process
+from minigan.errors import UserError
 
-import numpy as np  # noqa: E402
-
-from minigan.backend.interface import AdamStep, Backend, Window  # noqa: E402
-from minigan.backend.numpy_backend import NumpyBackend  # noqa: E402
-from minigan.errors import UserError  # noqa: E402
-
-__all__ = ["AdamStep", "Backend", "Window", "backend_of", "get_backend", "set_num_threads"]
+__all__ = [
+    "AdamStep",
+    "Backend",
+    "Window",
+    "automatic_backend",
+    "backend_of",
+    "get_backend",
+    "prepare_process",
+    "set_num_threads",
+]
 
 _numpy = NumpyBackend()
 _of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy}
@@ -26,7 +32,7 @@ _of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy}
 
 @functools.cache
 def _cupy() -> Backend:
-    from minigan.backend.cupy_backend import CupyBackend
+    from minigan.backend.cupy.arrays import CupyBackend  # here, for not everybody has CuPy
 
     backend = CupyBackend()
     _of_type[backend.xp.ndarray] = backend
@@ -34,7 +40,7 @@ def _cupy() -> Backend:
 
 
 def get_backend(name: str | Backend = "numpy") -> Backend:
-    """The backend called "numpy" or "cupy"; "auto" is CuPy where it works, and says what it chose.
+    """The backend called "numpy" or "cupy"; "auto" is CuPy where it works.
 
     Raises UserError, one line with the cause and the fix, if CuPy is asked for and cannot run.
     """
@@ -45,14 +51,17 @@ def get_backend(name: str | Backend = "numpy") -> Backend:
     if name == "cupy":
         return _cupy()
     if name == "auto":
-        try:
-            backend: Backend = _cupy()
-            print("backend: cupy")
-        except UserError as error:
-            print(f"backend: numpy ({error})")
-            backend = _numpy
+        backend, _ = automatic_backend()
         return backend
     raise UserError(f'unknown backend "{name}": choose numpy, cupy or auto')
+
+
+def automatic_backend() -> tuple[Backend, str]:
+    """What "auto" stands for: CuPy where it works, else NumPy; and what to say of that choice."""
+    try:
+        return _cupy(), "backend: cupy"
+    except UserError as error:
+        return _numpy, f"backend: numpy ({error})"
 
 
 def backend_of(array: Any) -> Backend:

@@ -3,19 +3,17 @@
 Everything else in minigan is written with `backend.xp`, NumPy's names, which CuPy shares. A reader
 who takes each method below at its word need not open the two files that implement them.
 
-Next: numpy_backend.py, which does it on a processor; cupy_backend.py, on a GPU.
+Next: layout.py, how arrays lie in memory; then numpy/, which does it on a processor, and cupy/, on
+a GPU.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from minigan.backend.random import RandomStream
 
 Array = Any
 
@@ -37,13 +35,34 @@ class Window(NamedTuple):
 
 
 class AdamStep(NamedTuple):
-    """The numbers of one Adam update; `step` counts from 1."""
+    """The numbers of an Adam update that stay the same from one to the next."""
 
     lr: float
     beta1: float
     beta2: float
     eps: float
     weight_decay: float
+
+
+class RandomStream(Protocol):
+    """What a backend does for a `Random`: flat arrays of random numbers from (seed, offset).
+
+    Each of the four methods below starts at block `offset`, uses up whole blocks and moves the
+    offset behind the last one. `backend.random_stream(seed, offset)` makes such an object.
+    """
+
+    seed: int
+
+    def uniform(self, count: int, dtype: np.dtype[Any]) -> Any: ...
+    def normal(self, count: int, dtype: np.dtype[Any]) -> Any: ...
+    def bernoulli(self, threshold: int, value: float, count: int, dtype: np.dtype[Any]) -> Any: ...
+    def integers(self, high: int, count: int) -> Any: ...
+
+    def offset(self) -> int:
+        """The number of blocks used so far. On a GPU this waits for the device."""
+
+    def seek(self, seed: int, offset: int) -> None:
+        """Go on from block `offset` of `seed`."""
 
 
 class Backend(ABC):
@@ -76,7 +95,7 @@ class Backend(ABC):
 
     @abstractmethod
     def random_stream(self, seed: int, offset: int) -> RandomStream:
-        """The random numbers of a seed from a position on: the body of random.Generator."""
+        """The random numbers of a seed from a position on: the body of random.py's Random."""
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
         """The arrays one after another."""

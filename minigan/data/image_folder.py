@@ -29,7 +29,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageOps import exif_transpose
 from tqdm import tqdm
 
-from minigan.backend.threads import usable_cores
+from minigan.backend.numpy.threads import usable_cores
 from minigan.data.loader import ImageDataset
 from minigan.data.mnist import LARGEST_EXPANSION, SMALL
 from minigan.errors import UserError

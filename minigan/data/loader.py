@@ -15,8 +15,8 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from minigan.backend import Backend, get_backend
-from minigan.backend.random import Generator
 from minigan.errors import UserError
+from minigan.random import Random
 from minigan.tensor import Tensor
 
 Batch = tuple[Tensor, Tensor | None]
@@ -172,7 +172,7 @@ class DataLoader:
         self.epoch = 0
         self.position = 0
         self._least = least  # fewer images than this make no batch
-        self._random = Generator(seed)
+        self._random = Random(seed)
         self._images = self.backend.asarray(dataset.images)
         self._labels = None if dataset.labels is None else self.backend.asarray(dataset.labels)
 

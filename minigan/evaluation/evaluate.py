@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigan.backend import Backend
-from minigan.backend.random import Generator
 from minigan.data import ImageDataset, mnist
 from minigan.errors import UserError
 from minigan.evaluation.classifier import FEATURES, SIDE, Judge, Seen
@@ -36,6 +35,7 @@ from minigan.evaluation.scores import (
     two_sample_accuracy,
 )
 from minigan.gans.base import GAN
+from minigan.random import Random
 from minigan.tensor import Tensor
 
 Images = NDArray[np.float32]  # (N, 1, 28, 28), 0 is black and 1 is white
@@ -183,7 +183,7 @@ def draw(
     Digits that were learned with a black border (28 pixels padded to 32) lose it again. Raises
     UserError for a generator that draws anything but gray digits.
     """
-    source = Generator(seed, backend=gan.backend).fork("evaluation")
+    source = Random(seed, backend=gan.backend).fork("evaluation")
     classes: int | None = getattr(gan.settings, "classes", None)
     labels = None if classes is None else np.arange(count) % classes
     black, white = gan.value_range

@@ -5,8 +5,8 @@ Next: convolution.py.
 
 from __future__ import annotations
 
-from minigan.backend.random import Generator, default_generator
 from minigan.functional.checks import check_range
+from minigan.random import Random, default_generator
 from minigan.tensor import Tensor, as_tensor
 
 
@@ -28,7 +28,7 @@ def dropout(
     training: bool = True,
     inplace: bool = False,
     *,
-    generator: Generator | None = None,
+    generator: Random | None = None,
 ) -> Tensor:
     """Set each number to 0 with probability p and divide the others by 1 − p (Srivastava 2014).
 

@@ -17,12 +17,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigan.backend import Backend, get_backend
-from minigan.backend.random import Generator as RandomGenerator
-from minigan.backend.random import manual_seed
 from minigan.creation import ones, zeros
 from minigan.errors import UserError
 from minigan.nn import Dropout, Module
 from minigan.optim import Optimizer
+from minigan.random import Random, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 
 Losses = dict[str, Tensor]
@@ -67,8 +66,8 @@ class GAN:
         manual_seed(seed)  # the initial weights: the same on every backend
         # Noise and dropout of training come from one stream, samples from another: to look at a
         # run does not change it.
-        self.random = RandomGenerator(seed, backend=self.backend).fork("training")
-        self._samples = RandomGenerator(seed, backend=self.backend).fork("samples")
+        self.random = Random(seed, backend=self.backend).fork("training")
+        self._samples = Random(seed, backend=self.backend).fork("samples")
 
     def play(self, generator: Module, discriminator: Module) -> None:
         """Take in the two networks: onto the backend, with the system's own randomness."""
@@ -143,7 +142,7 @@ class GAN:
         """z (count, latent_dim), fresh from the training stream."""
         return self.draw_noise(self.random, count)
 
-    def draw_noise(self, source: RandomGenerator, count: int) -> Tensor:
+    def draw_noise(self, source: Random, count: int) -> Tensor:
         """z (count, latent_dim), standard normal; a system with other noise overrides this."""
         return Tensor.of(source.normal((count, self.settings.latent_dim), self.dtype))
 

@@ -22,7 +22,6 @@ from typing import Any
 
 from minigan import nn
 from minigan.backend import Backend
-from minigan.backend.random import Generator as RandomGenerator
 from minigan.errors import UserError
 from minigan.functional import (
     binary_cross_entropy,
@@ -31,6 +30,7 @@ from minigan.functional import (
 )
 from minigan.gans.base import GAN, Losses
 from minigan.optim import Adam
+from minigan.random import Random
 from minigan.tensor import Tensor
 
 LOSSES = {"bce": binary_cross_entropy, "logits": binary_cross_entropy_with_logits}
@@ -162,7 +162,7 @@ class DCGAN(GAN):
         self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, betas)
         self.discriminator_optimizer = Adam(self.discriminator.parameters(), settings.lr, betas)
 
-    def draw_noise(self, source: RandomGenerator, count: int) -> Tensor:
+    def draw_noise(self, source: Random, count: int) -> Tensor:
         """z (count, latent_dim, 1, 1): to a convolution, a picture of one pixel."""
         return super().draw_noise(source, count).view(count, -1, 1, 1)
 

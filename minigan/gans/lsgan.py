@@ -25,10 +25,10 @@ from typing import Any
 
 from minigan import nn
 from minigan.backend import Backend
-from minigan.backend.random import Generator as RandomGenerator
 from minigan.functional import mse_loss
 from minigan.gans.base import GAN, Losses
 from minigan.optim import Adam
+from minigan.random import Random
 from minigan.tensor import Tensor, no_grad
 
 
@@ -118,7 +118,7 @@ class LSGAN(GAN):
         self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, betas)
         self.discriminator_optimizer = Adam(self.discriminator.parameters(), settings.lr, betas)
 
-    def draw_noise(self, source: RandomGenerator, count: int) -> Tensor:
+    def draw_noise(self, source: Random, count: int) -> Tensor:
         return super().draw_noise(source, count) * self.settings.noise_std
 
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:

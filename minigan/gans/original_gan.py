@@ -20,11 +20,11 @@ import numpy as np
 
 from minigan import nn
 from minigan.backend import Backend, backend_of
-from minigan.backend.random import Generator as RandomGenerator
 from minigan.errors import UserError
 from minigan.functional import binary_cross_entropy_with_logits, sigmoid
 from minigan.gans.base import GAN, Losses, cut
 from minigan.optim import SGD
+from minigan.random import Random
 from minigan.tensor import Array, Tensor, grad, no_grad
 
 
@@ -147,7 +147,7 @@ class OriginalGAN(GAN):
         *_, bias = self.generator.parameters()
         bias.copy_(self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype)))
 
-    def draw_noise(self, source: RandomGenerator, count: int) -> Tensor:
+    def draw_noise(self, source: Random, count: int) -> Tensor:
         """z of U(−√3, √3), which has variance 1"""
         uniform = source.uniform((count, self.settings.latent_dim), self.dtype)
         return Tensor((2 * uniform - 1) * math.sqrt(3))

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from minigan.backend import backend_of
-from minigan.backend.random import Generator, default_generator
+from minigan.random import Random, default_generator
 from minigan.tensor import Array, Tensor
 
 
@@ -23,16 +23,14 @@ def _write(tensor: Tensor | Array, values: Any) -> Any:
 
 
 def normal_(
-    tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+    tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Random | None = None
 ) -> Any:
     """Normal numbers of that mean and standard deviation."""
     values = (generator or default_generator()).normal(tensor.shape, tensor.dtype)
     return _write(tensor, values * std + mean)
 
 
-def uniform_(
-    tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
-) -> Any:
+def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Random | None = None) -> Any:
     """Numbers drawn evenly from [a, b)."""
     values = (generator or default_generator()).uniform(tensor.shape, tensor.dtype)
     return _write(tensor, values * (b - a) + a)
@@ -66,7 +64,7 @@ def fan_in_and_out(tensor: Any) -> tuple[int, int]:
     return tensor.shape[1] * area, tensor.shape[0] * area
 
 
-def kaiming_uniform_(tensor: Any, a: float = 0.0, *, generator: Generator | None = None) -> Any:
+def kaiming_uniform_(tensor: Any, a: float = 0.0, *, generator: Random | None = None) -> Any:
     """U(−bound, bound), bound = √(6 / ((1 + a²) · fan in)) (He et al. 2015, equation 14).
 
     With a = √5, as torch's layers have it, the bound is 1/√(fan in).
@@ -76,7 +74,7 @@ def kaiming_uniform_(tensor: Any, a: float = 0.0, *, generator: Generator | None
     return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
+def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Random | None = None) -> Any:
     """U(−bound, bound), bound = gain · √(6 / (fan in + fan out)) (Glorot and Bengio 2010)."""
     bound = gain * math.sqrt(6 / sum(fan_in_and_out(tensor)))
     return uniform_(tensor, -bound, bound, generator)

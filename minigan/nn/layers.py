@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from minigan import functional as F  # noqa: N812
-from minigan.backend.random import Generator
 from minigan.functional.convolution import Pair, pair
 from minigan.nn import init
 from minigan.nn.allowance import memory
 from minigan.nn.module import Buffer, Module, Parameter
+from minigan.random import Random
 from minigan.tensor import Tensor
 
 
@@ -384,7 +384,7 @@ class Dropout(Module):
     """In training, each number is dropped with probability p and the rest divided by 1 − p."""
 
     def __init__(
-        self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None
+        self, p: float = 0.5, inplace: bool = False, *, generator: Random | None = None
     ) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p is a probability from 0 to 1, not {p}")

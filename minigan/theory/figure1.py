@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minigan import nn
-from minigan.backend.random import Generator as RandomGenerator
-from minigan.backend.random import manual_seed
 from minigan.evaluation.divergences import js_divergence
 from minigan.optim import Adam
+from minigan.random import Random, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 from minigan.theory.game import NON_SATURATING, Game
 from minigan.theory.line import curve, uniform_noise
@@ -59,7 +58,7 @@ def generated_density(generator: nn.Module) -> Array:
 def figure1(*, steps: int = 2000, frames: int = 48, seed: int = 0) -> list[Moment]:
     """Play the game on a line, and keep `frames` moments of it: many early ones, fewer later."""
     manual_seed(seed)
-    random = RandomGenerator(seed).fork("figure 1")
+    random = Random(seed).fork("figure 1")
     generator = perceptron(1, 1, width=64, activation=nn.Tanh())  # a smooth map
     discriminator = perceptron(1, 1, width=64, activation=nn.Tanh())
     optimizers = (

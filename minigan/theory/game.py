@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from minigan import nn
-from minigan.backend.random import Generator as RandomGenerator
 from minigan.functional import softplus
 from minigan.optim import Optimizer
+from minigan.random import Random
 from minigan.tensor import Tensor, grad, no_grad
 
 Draw = Callable[[int], Tensor]  # count -> (count, …)
@@ -83,7 +83,7 @@ class Game:
         *,
         real: Draw,
         noise: Draw,
-        random: RandomGenerator,
+        random: Random,
         batch_size: int = 256,
     ) -> None:
         self.objective, self.batch_size, self.random = objective, batch_size, random

@@ -15,11 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from minigan import nn
-from minigan.backend.random import Generator as RandomGenerator
-from minigan.backend.random import manual_seed
 from minigan.evaluation.divergences import js_divergence, kl_divergence
 from minigan.functional import sigmoid
 from minigan.optim import SGD, Adam, Optimizer
+from minigan.random import Random, manual_seed
 from minigan.tensor import Array, Tensor, grad, no_grad
 from minigan.theory.game import (
     NON_SATURATING,
@@ -74,7 +73,7 @@ def train_discriminator(
     discriminator: nn.Module,
     data: Mixture,
     generated: Mixture,
-    random: RandomGenerator,
+    random: Random,
     *,
     steps: int,
 ) -> Iterator[int]:
@@ -98,7 +97,7 @@ def optimal_discriminator(*, steps: int = 2000, seed: int = 0) -> dict[str, Disc
 
 def _discrimination(data: Mixture, generated: Mixture, *, steps: int, seed: int) -> Discrimination:
     manual_seed(seed)  # the initial weights
-    random = RandomGenerator(seed).fork("optimal discriminator")
+    random = Random(seed).fork("optimal discriminator")
     discriminator = perceptron(1, 1, width=64, activation=nn.Tanh())
     optimal = sigmoid(Tensor(log_odds(data, generated, GRID))).numpy()
     seen = data.density(GRID) + generated.density(GRID) > SEEN
@@ -140,7 +139,7 @@ def criterion(*, steps: int = 400, seed: int = 0, samples: int = 100_000) -> Cri
     D, so its V stays below the maximum but for the chance in the samples.
     """
     manual_seed(seed)
-    random = RandomGenerator(seed).fork("criterion")
+    random = Random(seed).fork("criterion")
     discriminator = perceptron(1, 1, width=64, activation=nn.Tanh())
     data = gaussian(0, 1)
     result = Criterion([], [], [], [], [])
@@ -235,7 +234,7 @@ def race(*, steps: int = 500, seed: int = 0) -> Race:
 @no_grad()
 def _distance_from_data(generator: nn.Module) -> float:
     z = np.linspace(-1, 1, 1000, dtype=np.float32)[:, None]  # (1000, 1)
-    data = FAR_DATA.sample(RandomGenerator(0), len(z))
+    data = FAR_DATA.sample(Random(0), len(z))
     return transport_distance(generator(Tensor(z)).numpy(), data.numpy())
 
 
@@ -250,7 +249,7 @@ def transport_distance(a: Array, b: Array) -> float:
 def _far_game(objective: Objective, optimizer: type[Optimizer], seed: int) -> Game:
     """A generator that starts around 0, and data around 4."""
     manual_seed(seed)
-    random = RandomGenerator(seed).fork("gradients")
+    random = Random(seed).fork("gradients")
     generator, discriminator = perceptron(1, 1, width=64), perceptron(1, 1, width=64)
     rate = 1e-3 if optimizer is SGD else 5e-4
     return Game(
@@ -264,6 +263,6 @@ def _far_game(objective: Objective, optimizer: type[Optimizer], seed: int) -> Ga
     )
 
 
-def uniform_noise(random: RandomGenerator, count: int) -> Tensor:
+def uniform_noise(random: Random, count: int) -> Tensor:
     """z of U(-1, 1): (count, 1)."""
     return Tensor(2 * random.uniform((count, 1)) - 1)

@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigan.backend.random import Generator as RandomGenerator
-from minigan.backend.random import manual_seed
 from minigan.optim import Adam
+from minigan.random import Random, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 from minigan.theory.game import (
     LEAST_SQUARES,
@@ -58,7 +57,7 @@ def ring(
 ) -> list[Snapshot]:
     """Train a generator on RING for `steps` rounds, and look at it five times on the way."""
     manual_seed(seed)
-    random = RandomGenerator(seed).fork("ring")
+    random = Random(seed).fork("ring")
     generator = perceptron(LATENT_DIM, 2, width=128)
     discriminator = perceptron(2, 1, width=128)
     betas = (0.0, 0.9) if objective.penalty else (0.5, 0.999)  # the papers' own
@@ -86,7 +85,7 @@ def ring(
 
 def look(game: Game, step: int) -> Snapshot:
     """The same noise every time, from a stream of its own."""
-    z = RandomGenerator(0).fork("look").normal((SAMPLES, LATENT_DIM))
+    z = Random(0).fork("look").normal((SAMPLES, LATENT_DIM))
     with no_grad():
         points = game.generator(Tensor(z)).numpy()
     counts = RING.counts(points)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigan import nn
-from minigan.backend.random import Generator as RandomGenerator
+from minigan.random import Random
 from minigan.tensor import Array, Tensor
 
 # The points at which curves on the line are computed, and the distance between two of them.
@@ -38,7 +38,7 @@ class Mixture(NamedTuple):
         """p(x), of x's shape."""
         return np.exp(self.log_density(x))
 
-    def sample(self, random: RandomGenerator, count: int) -> Tensor:
+    def sample(self, random: Random, count: int) -> Tensor:
         """Points (count, 1), float32."""
         ends = np.cumsum(self.shares)[:-1]
         part = np.searchsorted(ends, random.uniform(count, "float64"), side="right")  # (count,)
@@ -64,7 +64,7 @@ class Ring(NamedTuple):
         angles = 2 * np.pi * np.arange(self.modes) / self.modes
         return self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
-    def sample(self, random: RandomGenerator, count: int) -> Tensor:
+    def sample(self, random: Random, count: int) -> Tensor:
         """Points (count, 2), float32."""
         means = self.centers()[random.integers(self.modes, count)]  # (count, 2)
         points = means + self.deviation * random.normal((count, 2), "float64")

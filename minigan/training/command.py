@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from minigan.backend import automatic_backend, prepare_process
 from minigan.errors import UserError
 
 
@@ -58,6 +59,15 @@ def fraction(text: str) -> float:
     return number
 
 
+def backend_name(text: str) -> str:
+    """The name of a backend, for argparse: auto is settled here, with a line that says how."""
+    if text != "auto":
+        return text  # a wrong name, or a GPU that is not there, is refused where it is used
+    backend, says = automatic_backend()
+    print(says)
+    return backend.name
+
+
 class Help(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the default of each flag that has one; switches have none to speak of."""
 
@@ -76,7 +86,7 @@ def training_parser(
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=Help)
     add = parser.add_argument
-    add("--backend", default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--epochs", type=positive, help="passes over the data (default: the recipe's)")
     add("--batch-size", type=positive, help="images in a batch (default: the recipe's)")
     add("--lr", type=rate, help="learning rate (default: the recipe's)")
@@ -111,6 +121,7 @@ def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
 
     Our own warnings, such as that of pictures which cannot be read, are sentences, too.
     """
+    prepare_process()
     warnings.showwarning = _show_warning
     try:
         code = main(None)

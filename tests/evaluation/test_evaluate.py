@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigan.backend.random import Generator
 from minigan.data import mnist
 from minigan.errors import UserError
 from minigan.evaluation import evaluate as evaluation
@@ -32,6 +31,7 @@ from minigan.gans.conditional_gan import Recipe as ConditionalRecipe
 from minigan.gans.gan import MLPGAN, Recipe
 from minigan.gans.lsgan import LSGAN
 from minigan.gans.lsgan import Recipe as LSRecipe
+from minigan.random import Random
 from minigan.tensor import Tensor
 
 COUNT = 200
@@ -181,7 +181,7 @@ def test_a_run_and_its_checkpoint_draw_the_same_and_training_does_not_notice(bac
 def test_images_are_the_generators_in_the_unit_range(monkeypatch):
     gan = MLPGAN(Recipe(**SMALL))
     monkeypatch.setattr(evaluation, "BATCH", 3)
-    noise = gan.draw_noise(Generator(0).fork("evaluation"), 3)
+    noise = gan.draw_noise(Random(0).fork("evaluation"), 3)
     expected = (gan.sample(noise).numpy() + 1) / 2
     np.testing.assert_allclose(draw(gan, 7)[0][:3], expected, atol=1e-6)
     from_zero = LSGAN(LSRecipe(width=8))  # its black is 0, and its tanh goes below
@@ -199,13 +199,13 @@ def test_a_conditional_system_is_asked_for_as_many_of_each():
     gan = ConditionalGAN(ConditionalRecipe(**SMALL))
     images, labels = draw(gan, 30)
     np.testing.assert_array_equal(labels, np.tile(np.arange(10), 3))
-    again = gan.sample(gan.draw_noise(Generator(0).fork("evaluation"), 30), Tensor(labels))
+    again = gan.sample(gan.draw_noise(Random(0).fork("evaluation"), 30), Tensor(labels))
     np.testing.assert_allclose(images, (again.numpy() + 1) / 2, atol=1e-6)
 
 
 def test_a_border_is_cut_off_and_other_images_are_refused():
     padded = MLPGAN(Recipe(image_shape=(1, 32, 32), **SMALL))
-    whole = padded.sample(padded.draw_noise(Generator(0).fork("evaluation"), 2)).numpy()
+    whole = padded.sample(padded.draw_noise(Random(0).fork("evaluation"), 2)).numpy()
     np.testing.assert_allclose(draw(padded, 2)[0], (whole[:, :, 2:30, 2:30] + 1) / 2, atol=1e-6)
     for shape in ((3, 28, 28), (1, 64, 64), (1, 28, 20)):
         with pytest.raises(UserError, match="this generator draws"):

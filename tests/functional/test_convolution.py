@@ -15,8 +15,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from minigan import functional as F  # noqa: N812
-from minigan.backend import Backend, Window, get_backend, numpy_convolution
-from minigan.backend.threads import Threads
+from minigan.backend import Backend, Window, get_backend
+from minigan.backend.numpy import convolution as numpy_convolution
+from minigan.backend.numpy.threads import Threads
 from minigan.functional.convolution import Convolution, KernelGradient, TransposedConvolution
 from minigan.tensor import Tensor, grad
 from minigan.testing import assert_matches_torch, check_gradients

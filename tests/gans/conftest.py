@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from minigan.backend.random import Generator
 from minigan.gans import rebuild
+from minigan.random import Random
 from minigan.tensor import Tensor
 
 torch.set_num_threads(1)  # its small matrices are not worth waiting for a second core
@@ -16,7 +16,7 @@ class Twin:
     """Torch's side of a comparison: it draws what `gan` will draw, and begins with its weights."""
 
     def __init__(self, gan):
-        self.random = Generator()
+        self.random = Random()
         self.random.load_state_dict(gan.random.state_dict())
 
     def normal(self, *shape):

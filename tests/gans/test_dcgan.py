@@ -13,7 +13,6 @@ import torch
 
 from minigan import nn
 from minigan.backend import Backend
-from minigan.backend.random import manual_seed
 from minigan.errors import UserError
 from minigan.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 from minigan.gans import SYSTEMS, rebuild
@@ -27,6 +26,7 @@ from minigan.gans.dcgan import (
     smallest_map,
     weights_init,
 )
+from minigan.random import manual_seed
 from minigan.tensor import Tensor, grad
 
 DOCS = Path(__file__).parents[2] / "docs"

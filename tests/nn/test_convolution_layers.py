@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from minigan import nn
-from minigan.backend.random import manual_seed
+from minigan.random import manual_seed
 from minigan.tensor import Tensor
 
 LAYERS = [(nn.Conv2d, torch.nn.Conv2d), (nn.ConvTranspose2d, torch.nn.ConvTranspose2d)]

@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from minigan import nn
-from minigan.backend.random import Generator as RandomGenerator
-from minigan.backend.random import manual_seed
 from minigan.optim import Adam
+from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor
 from minigan.theory import game
 from minigan.theory.game import LEAST_SQUARES, NON_SATURATING, SATURATING, WASSERSTEIN, Game
@@ -49,7 +48,7 @@ def test_losses_of_a_sure_discriminator_are_finite():
 def test_the_slope_penalty_of_a_linear_critic():
     critic = nn.Linear(2, 1)
     critic.load_state_dict({"weight": np.array([[3.0, 4.0]]), "bias": np.zeros(1)})
-    penalty = game.slope_penalty(critic, Tensor(RandomGenerator(0).normal((7, 2))))
+    penalty = game.slope_penalty(critic, Tensor(Random(0).normal((7, 2))))
     assert penalty.item() == pytest.approx((5 - 1) ** 2)
     penalty.backward()  # d(‖w‖ - 1)²/dw = 2 (‖w‖ - 1) w / ‖w‖
     np.testing.assert_allclose(critic.weight.grad.numpy(), [[8 * 3 / 5, 8 * 4 / 5]], rtol=1e-6)
@@ -82,7 +81,7 @@ def test_the_slope_penalty_of_a_perceptron_is_torchs():
 
 def small_game(objective, seed=0):
     manual_seed(seed)
-    random = RandomGenerator(seed)
+    random = Random(seed)
     generator, discriminator = perceptron(1, 1, width=8), perceptron(1, 1, width=8)
     return Game(
         objective,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from minigan.backend.random import Generator as RandomGenerator
+from minigan.random import Random
 from minigan.theory import line
 from minigan.theory.toys import GRID, gaussian
 
@@ -73,7 +73,7 @@ def test_only_the_non_saturating_loss_gets_under_way_with_sgd():
 
 
 def test_transport_distance_is_scipys():
-    random = RandomGenerator(0)
+    random = Random(0)
     a, b = (gaussian(m, s).sample(random, 300).numpy() for m, s in ((0, 1), (2, 0.5)))
     expected = scipy.stats.wasserstein_distance(a[:, 0], b[:, 0])
     assert line.transport_distance(a, b) == pytest.approx(expected, rel=1e-5)

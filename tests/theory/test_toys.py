@@ -5,8 +5,7 @@ import pytest
 import scipy.stats
 
 from minigan import nn
-from minigan.backend.random import Generator as RandomGenerator
-from minigan.backend.random import manual_seed
+from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor
 from minigan.theory.toys import CELL, GRID, Mixture, Ring, gaussian, perceptron
 
@@ -26,7 +25,7 @@ def test_the_log_density_reaches_where_the_density_underflows():
 
 
 def test_samples_are_of_the_mixture():
-    points = MIXTURE.sample(RandomGenerator(0), 20_000)
+    points = MIXTURE.sample(Random(0), 20_000)
     assert points.shape == (20_000, 1) and points.dtype == np.float32
     low, high = (scipy.stats.norm(*part).cdf for part in ((-1, 0.5), (2, 1.5)))
     test = scipy.stats.kstest(points.numpy()[:, 0], lambda x: 0.7 * low(x) + 0.3 * high(x))
@@ -42,7 +41,7 @@ def test_the_ring_counts_good_samples_by_mode():
 
 def test_samples_of_the_ring():
     ring = Ring()
-    points = ring.sample(RandomGenerator(0), 8000)
+    points = ring.sample(Random(0), 8000)
     assert points.shape == (8000, 2) and points.dtype == np.float32
     counts = ring.counts(points.numpy())
     # 3 deviations of a Gaussian in the plane hold 1 - exp(-9/2) = 98.9 %
@@ -55,7 +54,7 @@ def test_the_perceptron():
     net = perceptron(2, 3, width=200)
     kinds = [type(layer) for layer in net]
     assert kinds == [nn.Linear, nn.LeakyReLU] * 2 + [nn.Linear]
-    y = net(Tensor(RandomGenerator(1).normal((1000, 2)))).numpy()
+    y = net(Tensor(Random(1).normal((1000, 2)))).numpy()
     assert y.shape == (1000, 3)
     assert 0.3 < y.std() < 2  # with torch's default weights, 0.1
     smooth = perceptron(1, 1, width=4, activation=nn.Tanh())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from minigan.backend.threads import Threads, usable_cores
+from minigan.backend.numpy.threads import Threads, usable_cores
 
 
 def test_results_come_in_the_order_of_the_pieces() -> None:

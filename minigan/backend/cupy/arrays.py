@@ -1,11 +1,10 @@
-"""CuPy on an NVIDIA GPU: the same kernels as numpy_backend.py, and whole steps that are recorded.
+"""CuPy on an NVIDIA GPU: the same kernels as ../numpy/arrays.py, and whole steps that are recorded.
 
 An operation costs several microseconds of Python before the GPU hears of it, often longer than
 the GPU then needs. So whatever can be one launch is one, and `compiled` records a training step
 once and has the GPU repeat it without Python.
 
-Next: cupy_capture.py, which records; cupy_convolution.py; kernels.cu and sums.cu, in CUDA C.
-docs/gpu.md tells it all in one go.
+Next: capture.py, which records. docs/gpu.md tells it all in one go.
 """
 
 from __future__ import annotations
@@ -14,31 +13,28 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from minigan.backend import cupy_convolution
-from minigan.backend.cublas import WORKSPACE, Blas, direct
-from minigan.backend.cupy_capture import CompiledStep
-from minigan.backend.cupy_fusion import Fusion
-from minigan.backend.cupy_kernels import THREADS, cupy, launch, rectangle
-from minigan.backend.cupy_memory import (
-    concatenated,
-    explained,
+from minigan.backend.cupy import convolution
+from minigan.backend.cupy.capture import CompiledStep
+from minigan.backend.cupy.cublas import WORKSPACE, Blas, direct
+from minigan.backend.cupy.fusion import Fusion
+from minigan.backend.cupy.launch import THREADS, cupy, launch, rectangle
+from minigan.backend.cupy.memory import concatenated, explained
+from minigan.backend.cupy.random import CupyStream
+from minigan.backend.cupy.start import EXTRAS, find_gpu, reason
+from minigan.backend.interface import AdamStep, Array, Backend, RandomStream, Window
+from minigan.backend.layout import (
+    as_line,
+    axes_in_memory,
+    from_line,
     inverse,
     is_dense,
-    memory_order,
     same_layout,
-    turned,
 )
-from minigan.backend.cupy_random import CupyStream
-from minigan.backend.cupy_start import EXTRAS, find_gpu, reason
-from minigan.backend.interface import AdamStep, Array, Backend, Window
 from minigan.errors import UserError
-
-if TYPE_CHECKING:
-    from minigan.backend.random import RandomStream
 
 PRODUCTS = ("none", "convolutions", "all")  # of which products TF32 may be used
 BLOCKS = 512  # that a sum over columns is spread over: a few for each multiprocessor
@@ -101,18 +97,18 @@ class CupyBackend(Backend):
         if isinstance(data, cupy.ndarray):
             return data
         host = np.asarray(data)
-        order = memory_order(host)
+        order = axes_in_memory(host)
         return cupy.asarray(host.transpose(order)).transpose(inverse(order))
 
     def to_numpy(self, array: Array) -> np.ndarray:
-        order = memory_order(array)
+        order = axes_in_memory(array)
         return cupy.asnumpy(array.transpose(order)).transpose(inverse(order))
 
     def synchronize(self) -> None:
         cupy.cuda.get_current_stream().synchronize()
 
     def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
-        """The step, recorded into a CUDA graph for each shape of batch: see cupy_capture.py."""
+        """The step, recorded into a CUDA graph for each shape of batch: see capture.py."""
         return CompiledStep(self, step, owner)
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
@@ -130,18 +126,15 @@ class CupyBackend(Backend):
         own = [a for a in arrays if isinstance(a, cupy.ndarray)]
         dense = [a for a in own if a.size and is_dense(a)]
         if len(dense) == len(arrays) and same_layout(dense):
-            model, order = dense[0], memory_order(dense[0])
-            lines = [a.transpose(order).reshape(-1) for a in arrays]
-            line = self._fusion.run(function, lines)
-            in_memory = [model.shape[axis] for axis in order]
-            return line.reshape(in_memory).transpose(inverse(order))
+            line = self._fusion.run(function, [as_line(a) for a in arrays])
+            return from_line(line, dense[0].shape, axes_in_memory(dense[0]))
         # Something is broadcast, or lies differently: follow the first array of the full shape.
         shape = np.broadcast_shapes(*[a.shape for a in own])
         model = next((a for a in dense if a.shape == shape), None)
         if model is None or model.flags.c_contiguous:
             return function(*arrays)
-        order = memory_order(model)
-        return function(*[turned(a, order) for a in arrays]).transpose(inverse(order))
+        order = axes_in_memory(model)
+        return function(*[_turned(a, order) for a in arrays]).transpose(inverse(order))
 
     # ---- sums and products ---------------------------------------------------------------------
 
@@ -188,7 +181,7 @@ class CupyBackend(Backend):
             del handles[blas.stream.ptr]
 
     def sum(self, a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-        order = memory_order(a)
+        order = axes_in_memory(a)
         kept = [axis for axis in order if axis not in axes]
         leading = sorted(order[: len(axes)]) == sorted(axes)
         if a.dtype.kind != "f" or not axes or not a.size or not leading or not is_dense(a):
@@ -272,16 +265,16 @@ class CupyBackend(Backend):
         self._multiply(a, b, out, tf32=self._tf32 != "none", add=add)
 
     def convolution(self, x: Array, w: Array, window: Window) -> Array:
-        return cupy_convolution.convolution(self._convolution_product, x, w, window)
+        return convolution.convolution(self._convolution_product, x, w, window)
 
     def transposed_convolution(
         self, g: Array, w: Array, window: Window, size: tuple[int, int]
     ) -> Array:
         multiply = self._convolution_product
-        return cupy_convolution.transposed_convolution(multiply, g, w, window, size)
+        return convolution.transposed_convolution(multiply, g, w, window, size)
 
     def kernel_gradient(self, g: Array, x: Array, window: Window, kernel: tuple[int, int]) -> Array:
-        return cupy_convolution.kernel_gradient(self._convolution_product, g, x, window, kernel)
+        return convolution.kernel_gradient(self._convolution_product, g, x, window, kernel)
 
     # ---- optimizers ------------------------------------------------------------------------------
 
@@ -310,6 +303,13 @@ class CupyBackend(Backend):
             blocks = max(1, min(-(-(end - start) // THREADS), 4 * BLOCKS))
             launch("kernels.cu", f"adam_{number.__name__}", (blocks,), (THREADS,), arguments)
             start = end
+
+
+def _turned(a: Any, order: tuple[int, ...]) -> Any:
+    """The axes of an array in another order; those that it lacks for broadcasting are added."""
+    if not isinstance(a, cupy.ndarray):
+        return a
+    return a.reshape((1,) * (len(order) - a.ndim) + a.shape).transpose(order)
 
 
 _TABLE = np.dtype([("part", np.uint64, GRADIENTS), ("end", np.int64, GRADIENTS)])

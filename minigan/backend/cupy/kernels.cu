@@ -1,6 +1,6 @@
 // Kernels for the GPU: image columns and their adjoint, one factor for each column, Adam.
 //
-// cupy_convolution.py and cupy_backend.py call them and say what they compute. Here is how.
+// convolution.py and arrays.py call them and say what they compute. Here is how.
 // Sums over columns are in sums.cu, random numbers in philox.cu.
 //
 // A block of threads is a rectangle. Along x its threads stand beside each other in memory, so that
@@ -10,7 +10,7 @@
 
 // ---- image columns -------------------------------------------------------------------------------
 
-// cupy_convolution.py fills this in. The channels of a pixel may be counted in fours.
+// convolution.py fills this in. The channels of a pixel may be counted in fours.
 struct Geometry {
     int height, width, channels;  // of the image
     int rows, across;             // places where the kernel stands

@@ -1,6 +1,6 @@
-"""How arrays lie in a GPU's memory: the order of their elements, and what is said when it is full.
+"""A GPU's memory: what is said when it is full, and a pool of one's own for a recorded step.
 
-Next: cupy_backend.py.
+Next: fusion.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from minigan.backend.cupy_kernels import cupy
+from minigan.backend.cupy.launch import cupy
 from minigan.backend.interface import Array
 from minigan.errors import UserError
 
@@ -46,38 +46,3 @@ def concatenated(arrays: Sequence[Array], axis: int = 0) -> Array:
     while len(arrays) > 8:
         arrays = [cupy.concatenate(arrays[i : i + 8], axis) for i in range(0, len(arrays), 8)]
     return cupy.concatenate(arrays, axis)
-
-
-# ---------------------------------------------------------------------------------------------
-
-
-def memory_order(array: Array) -> tuple[int, ...]:
-    """The axes from the widest step in memory to the narrowest: (0, 1, …) for C order."""
-    if array.flags.c_contiguous:
-        return tuple(range(array.ndim))
-    return tuple(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
-
-
-def inverse(order: Sequence[int]) -> tuple[int, ...]:
-    return tuple(sorted(range(len(order)), key=order.__getitem__))
-
-
-def is_dense(array: Array) -> bool:
-    """Whether the elements fill one piece of memory without gaps."""
-    return bool(array.transpose(memory_order(array)).flags.c_contiguous)
-
-
-def same_layout(arrays: Sequence[Array]) -> bool:
-    """Whether all have one shape and lie alike, so that equal indices are equal places."""
-    return len({(a.shape, _strides(a)) for a in arrays}) == 1
-
-
-def _strides(array: Array) -> tuple[int, ...]:
-    return tuple(stride // array.itemsize for stride in array.strides)
-
-
-def turned(a: Any, order: tuple[int, ...]) -> Any:
-    """The axes of an array in another order; those that it lacks for broadcasting are added."""
-    if not isinstance(a, cupy.ndarray):
-        return a
-    return a.reshape((1,) * (len(order) - a.ndim) + a.shape).transpose(order)

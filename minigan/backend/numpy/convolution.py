@@ -11,7 +11,7 @@ used while they are in the cache, and overwritten by the next few; threads share
 each runs its products alone.
 
 Shapes: images (N, H, W, C), outputs (N, OH, OW, O), kernels (KH, KW, C, O), K = KH·KW·C.
-Next: numpy_winograd.py, which needs fewer products where the shapes allow it.
+Next: winograd.py, which needs fewer products where the shapes allow it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigan.backend.interface import Window
-from minigan.backend.threads import Threads
+from minigan.backend.numpy.threads import Threads
 
 COLUMNS = 1 << 20  # numbers in the column matrix of one thread: 4 MiB of float32
 

@@ -1,6 +1,6 @@
-"""The random numbers of random.py on a GPU: NumPy's to the last bit, from the kernels of philox.cu.
+"""The numbers of ../../random.py on a GPU: NumPy's to the last bit, from the kernels of philox.cu.
 
-Next: cupy_backend.py.
+Next: philox.cu, then arrays.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.backend.cupy_kernels import cupy, launch
+from minigan.backend.cupy.launch import cupy, launch
 
 THREADS = 256  # per group
 MAX_GROUPS = 1024  # beyond that, each thread computes several blocks

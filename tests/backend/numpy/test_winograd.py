@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigan import functional as F  # noqa: N812
-from minigan.backend import numpy_convolution, numpy_winograd
 from minigan.backend.interface import Window
-from minigan.backend.threads import Threads
+from minigan.backend.numpy import convolution as numpy_convolution
+from minigan.backend.numpy import winograd
+from minigan.backend.numpy.threads import Threads
 from minigan.tensor import Tensor, grad
 from minigan.testing import check_gradients
 
@@ -22,11 +23,11 @@ ONE = Threads(1)
 def any_depth(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Let few channels take this way too; the list says which of its functions have been used."""
     used: list[str] = []
-    monkeypatch.setattr(numpy_winograd, "DEPTH", 1)
+    monkeypatch.setattr(winograd, "DEPTH", 1)
     for name in ("convolution", "transposed_convolution", "kernel_gradient"):
-        kernel = getattr(numpy_winograd, name)
+        kernel = getattr(winograd, name)
         monkeypatch.setattr(
-            numpy_winograd,
+            winograd,
             name,
             lambda *a, kernel=kernel, name=name: used.append(name) or kernel(*a),
         )
@@ -80,7 +81,7 @@ def test_all_three_equal_the_columns_way(
     ):
         plain = getattr(numpy_convolution, name)(ONE, *arguments)
         np.testing.assert_array_equal(
-            getattr(numpy_winograd, name)(pool, *arguments), plain, err_msg=name
+            getattr(winograd, name)(pool, *arguments), plain, err_msg=name
         )
 
 
@@ -112,7 +113,7 @@ def test_the_layers_of_the_dcgan_are_as_exact_as_by_columns() -> None:
     single = (x.astype(np.float32), w.astype(np.float32), window)
     errors = [
         np.abs(way.convolution(ONE, *single) - exact).max() / np.abs(exact).max()
-        for way in (numpy_winograd, numpy_convolution)
+        for way in (winograd, numpy_convolution)
     ]
     assert errors[0] < 3 * errors[1] < 3e-5
 
@@ -132,4 +133,24 @@ def test_the_layers_of_the_dcgan_are_as_exact_as_by_columns() -> None:
 def test_it_is_chosen_where_it_pays(
     window: Window, kernel: tuple[int, ...], places: tuple[int, int], expected: bool
 ) -> None:
-    assert numpy_winograd.fits(window, kernel, places) is expected
+    assert winograd.fits(window, kernel, places) is expected
+
+
+def test_the_worked_numbers_of_the_docstring() -> None:
+    """y₀ = 23 and y₁ = 22 by three products, through the very transforms of the kernels."""
+    x, w = np.array([1, 4, 2]), np.array([3, 5])
+    products = winograd._differences(x, 0) * winograd._sums(w, 0)
+    assert products.ravel().tolist() == [-9, 32, -10]
+    assert winograd._add_sums(products, 0).tolist() == [23, 22]
+    assert (np.convolve(x, w[::-1], "valid") == [23, 22]).all()
+    text = " ".join((winograd.__doc__ or "").split())
+    assert "With x = (1, 4, 2) and w = (3, 5): y₀ = 1·3 + 4·5 = 23 and y₁ = 4·3 + 2·5 = 22" in text
+    assert "p = (1 − 4)·3 = −9, q = 4·(3 + 5) = 32, r = (2 − 4)·5 = −10" in text
+
+
+def test_the_drawing_of_the_fold() -> None:
+    letters = np.array(list("abcdefghijklmnop")).reshape(1, 4, 4, 1)
+    pixels = winograd._folded(letters, Window((2, 2)), (1, 1)).reshape(2, 2, 4)
+    assert ["".join(pixel) for row in pixels for pixel in row] == ["abef", "cdgh", "ijmn", "klop"]
+    for pixel in ("(abef) (cdgh)", "(ijmn) (klop)"):
+        assert pixel in (winograd.__doc__ or "")

@@ -6,7 +6,7 @@
 // a column put their results together. A second launch then does the same to the pieces' sums.
 // No atomic additions: the order of a sum, and so its rounding, is the same every time.
 //
-// cupy_backend.py launches these, with THREADS threads in a block.
+// arrays.py launches these, with THREADS threads in a block.
 
 #define THREADS 256
 

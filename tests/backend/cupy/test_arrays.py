@@ -1,6 +1,6 @@
 """Tests of the CuPy backend: each kernel against NumPy's, for drawn shapes, layouts and windows.
 
-They run with --backend cupy-on-cpu (see ../cupy_on_cpu/README.md) or, on a GPU, with --backend
+They run with --backend cupy-on-cpu (see ../../cupy_on_cpu/README.md) or, on a GPU, with --backend
 cupy.
 """
 
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import minigan
 from minigan import nn
 from minigan.backend import AdamStep, Backend, Window, get_backend
-from minigan.backend.random import Generator
 from minigan.errors import UserError
 from minigan.functional import leaky_relu, sigmoid
 from minigan.functional.activations import (
@@ -25,6 +24,7 @@ from minigan.functional.activations import (
 )
 from minigan.functional.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
 from minigan.optim import Adam
+from minigan.random import Random
 
 NUMPY = get_backend("numpy")
 CLOSE = {"float32": 2e-5, "float64": 1e-12}
@@ -411,11 +411,11 @@ def test_adams_moments_lose_no_digits_in_float32(gpu: Any) -> None:
 def test_random_numbers_are_numpys_to_the_last_bit(
     gpu: Backend, seed: int, offset: int, count: int, dtype: str
 ) -> None:
-    ours, theirs = Generator(backend=gpu), Generator()
+    ours, theirs = Random(backend=gpu), Random()
     for generator in (ours, theirs):
         generator.load_state_dict({"seed": seed, "offset": offset})
 
-    def draws(generator: Generator) -> list[Any]:
+    def draws(generator: Random) -> list[Any]:
         return [
             generator.uniform(count, dtype),
             generator.normal(count, dtype),

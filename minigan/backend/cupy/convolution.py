@@ -1,6 +1,6 @@
 """Convolution on CuPy: image columns, and one matrix product for as many images as memory allows.
 
-The idea and the shapes are those of numpy_convolution.py: read that first. Here a kernel builds
+The idea and the shapes are those of ../numpy/convolution.py: read that first. Here a kernel builds
 the columns, one thread for each number or for four neighboring channels, and cuBLAS multiplies
 them. A GPU wants much work at once, so a piece is as many images as COLUMNS allows: the whole
 batch, in the networks of this package.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from minigan.backend.cupy_kernels import cupy, launch, rectangle
+from minigan.backend.cupy.launch import cupy, launch, rectangle
 from minigan.backend.interface import Array, Window
 
 COLUMNS = 1 << 26  # numbers in the column matrix: 256 MiB of float32

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from minigan.backend import cupy_start
+from minigan.backend import automatic_backend, get_backend
+from minigan.backend.cupy import start
 from minigan.errors import UserError
+from minigan.training.command import backend_name
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class RuntimeFaultError(Exception):
@@ -54,7 +56,7 @@ def pretended(driver: int, count: int, fault: int | None = None) -> Any:
 )
 def test_what_is_missing_is_named_in_one_line(cupy: Any, says: str) -> None:
     with pytest.raises(UserError, match=says) as caught:
-        cupy_start.find_gpu(cupy)
+        start.find_gpu(cupy)
     assert "\n" not in str(caught.value)
 
 
@@ -146,14 +148,39 @@ def test_a_program_ends_with_one_line(tmp_path: Path, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_auto_takes_numpy_and_says_why(fault: str) -> None:
+def test_auto_takes_numpy_and_the_command_says_why(fault: str) -> None:
     code, says = FAULTS[fault]
-    program = "from minigan.backend import get_backend\nprint(get_backend('auto').name)\n"
+    program = (
+        "from minigan.training.command import training_parser\n"
+        "parser = training_parser('', out='', data='')\n"
+        "print(parser.parse_args(['--backend', 'auto']).backend)\n"
+    )
     done = run(code + program)
     why, name = done.stdout.splitlines()
     assert why.startswith("backend: numpy (") and says in why
     assert name == "numpy"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_library_takes_numpy_and_prints_nothing(fault: str) -> None:
+    code, says = FAULTS[fault]
+    program = (
+        "from minigan.backend import automatic_backend, get_backend\n"
+        "backend, why = automatic_backend()\n"
+        "assert backend is get_backend('auto') is get_backend('numpy')\n"
+        f"assert {says!r} in why\n"
+    )
+    done = run(code + program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_auto_takes_a_gpu_that_works(gpu: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert automatic_backend() == (gpu, "backend: cupy")
+    assert get_backend("auto") is gpu
+    assert capsys.readouterr().out == ""
+    assert backend_name("auto") == "cupy"
+    assert capsys.readouterr().out == "backend: cupy\n"
 
 
 @pytest.mark.parametrize("limit", ["1000000", "50000000", "65000000"])

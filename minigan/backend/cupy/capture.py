@@ -18,9 +18,18 @@ is played with the memory and on the stream of a recording to be, which prepares
 prepared on first use. The third is recorded and replayed, all later ones are replayed. All of them
 are true steps: there is no warm-up whose effect must be undone.
 
+    batch      what happens                                         memory       stream
+    1st        the step, operation by operation                     the usual    the usual
+    2nd        the same; what is prepared on first use, is          its own      its own
+    3rd        noted down, and nothing computed;                    its own      its own
+               then replayed, as all that follow:
+    4th, …     copied in, one launch, results copied out            its own      the usual
+
+With a plain value changed, or an array moved, all shapes begin again at the 1st.
+
 What the step returns is copied after each replay: a loss that was handed out stays what it was.
 
-Next: ../training/loop.py, which plays such steps and does not know it.
+Next: ../../training/loop.py, which plays such steps and does not know it.
 """
 
 from __future__ import annotations
@@ -28,23 +37,28 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from minigan.backend.cublas import WORKSPACE, Blas
-from minigan.backend.cupy_kernels import cupy
-from minigan.backend.cupy_memory import concatenated, private_memory
-from minigan.backend.cupy_start import reason
-from minigan.backend.interface import Backend
-
-if TYPE_CHECKING:
-    from minigan.backend.cupy_backend import CupyBackend
+from minigan.backend.cupy.cublas import WORKSPACE, Blas
+from minigan.backend.cupy.launch import cupy
+from minigan.backend.cupy.memory import concatenated, private_memory
+from minigan.backend.cupy.start import reason
 
 KEPT = 8  # recordings of one step, for batches of as many shapes
 PLAIN = {bool, int, float, str, type(None), FunctionType}
+
+
+class Recorder(Protocol):
+    """What a recording needs of the backend that it is made for: CupyBackend, in arrays.py."""
+
+    @property
+    def tf32(self) -> str: ...
+    def synchronize(self) -> None: ...
+    def multiplying_with(self, blas: Blas) -> AbstractContextManager[None]: ...
 
 
 class CompiledStep:
@@ -55,10 +69,10 @@ class CompiledStep:
     operation by operation from then on.
     """
 
-    def __init__(self, backend: CupyBackend, step: Callable[..., Any], owner: Any = None) -> None:
+    def __init__(self, backend: Recorder, step: Callable[..., Any], owner: Any = None) -> None:
         self.backend, self.step = backend, step
         self.owner = getattr(step, "__self__", None) if owner is None else owner
-        self.frozen: Any = None
+        self.taken_for_granted: Any = None
         # By the shapes of their batches. None stands for a shape that was met once.
         self.recordings: dict[Any, Recording | None] = {}
         self.failed = False
@@ -67,10 +81,10 @@ class CompiledStep:
         if self.failed:
             return self.step(*arguments)
         values, tensors = held_by(self.owner, self.backend)
-        frozen = [self.backend.tf32, *values]
-        if frozen != self.frozen:
+        granted = [self.backend.tf32, *values]
+        if granted != self.taken_for_granted:
             self._forget(list(self.recordings))
-            self.frozen = frozen
+            self.taken_for_granted = granted
         shapes = tuple(_description(argument) for argument in arguments)
         if shapes not in self.recordings:
             self._forget(list(self.recordings)[: 1 - KEPT])  # make room: let the oldest go
@@ -102,10 +116,14 @@ class CompiledStep:
             del self.recordings[each]
 
 
-def held_by(owner: Any, backend: Backend) -> tuple[list[Any], list[Any]]:
+def held_by(owner: Any, backend: Recorder) -> tuple[list[Any], list[Any]]:
     """What a recording of a step takes for granted of the object that the step belongs to: all
     plain values that can be reached through its attributes, and where its arrays lie. And all
     tensors among them.
+
+    What it does not see: a function is compared as an object, and neither the variables that it
+    closes over, nor a global, nor an attribute of a class are looked into. A step that depends on
+    one of those keeps the value of the recording. Sets and slots are not looked into, either.
 
     Nobody has to list them, so no list can be incomplete. It runs before each replay, hence the
     exact types: a look into a set instead of a question to each class.
@@ -139,7 +157,7 @@ def held_by(owner: Any, backend: Backend) -> tuple[list[Any], list[Any]]:
 class Recording:
     """One graph, for batches of one shape."""
 
-    def __init__(self, backend: CupyBackend, step: Callable[..., Any]) -> None:
+    def __init__(self, backend: Recorder, step: Callable[..., Any]) -> None:
         self.backend, self.step = backend, step
         self.stream = cupy.cuda.Stream(non_blocking=True)  # the usual stream cannot be recorded
         self.pool = cupy.cuda.MemoryPool()  # lives as long as the graph

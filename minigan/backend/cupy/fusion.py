@@ -3,7 +3,7 @@
 `cupy.fuse` finds out what a function of arrays does by calling it with stand-ins, and makes one
 kernel of it. The formulas of the ops stay as they are written; nothing is written twice.
 
-Next: cupy_backend.py.
+Next: cublas.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.backend.cupy_kernels import cupy
+from minigan.backend.cupy.launch import cupy
 from minigan.backend.interface import Array
 
 # What a formula may depend on besides its arguments, and still be told apart from others by value.
@@ -45,7 +45,15 @@ class Fusion:
 
 
 def _identity(function: Any) -> Any:
-    """All that a function's result depends on but its arguments; None if that is not plain."""
+    """All that a function's result depends on but its arguments; None if that is not plain.
+
+    The code alone would not do. In
+
+        double, triple = [lambda x, k=k: k * x for k in (2, 3)]
+
+    both have one code object, and differ by a default; written as `(lambda k: lambda x: k * x)(2)`,
+    by what they close over. With one kernel for both, triple would double.
+    """
     owner = getattr(function, "__self__", None)
     method = getattr(function, "__func__", function)
     cells = getattr(method, "__closure__", None) or ()

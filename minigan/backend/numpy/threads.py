@@ -1,6 +1,8 @@
 """A few threads that share out a loop, and single-threaded matrix products inside them.
 
 NumPy lets go of the interpreter while it computes, so plain Python threads do run at once.
+
+Next: adam.py, a loop that they share; convolution.py, one with matrix products inside.
 """
 
 from __future__ import annotations
@@ -85,6 +87,11 @@ class Threads:
     def pieces(self, count: int, most: int) -> list[slice]:
         """Cut range(count) into slices of at most `most`, of which every thread gets as many.
 
+        A piece is what one thread takes on at a time: a run of images, rows or channels that fits
+        its cache. There are as many pieces as `most` demands, rounded up to a multiple of the
+        threads (but no more than `count`), and their lengths differ by 1 at most. With two threads,
+        10 images of which 4 fit are 4 pieces, not 3: of 2, 3, 2 and 3 images. The first thread
+        takes the first two pieces, the other the rest, and both have five images to do.
         Nothing makes one empty slice.
         """
         pieces = -(-count // most)

@@ -1,8 +1,15 @@
 """Convolution with 9 products where 16 seem to be needed, for kernels twice as wide as the stride.
 
 First, fold the image: let each block of `stride` pixels become the channels of one. A kernel of 4
-at stride 2 is then a kernel of 2 at stride 1, with four times the channels. In one direction, two
-neighboring outputs of such a kernel,
+at stride 2 is then a kernel of 2 at stride 1, with four times the channels:
+
+    a b | c d        A kernel of 4 × 4 at stride 2 sees 4 × 4       (abef) (cdgh)     A kernel of
+    e f | g h        pixels of one channel, and moves by two. ->                      2 × 2 moves
+    ----+----        Each block of 2 × 2 becomes one pixel of       (ijmn) (klop)     by one, over
+    i j | k l        four channels.                                                   4 channels.
+    m n | o p
+
+In one direction, two neighboring outputs of such a kernel,
 
     y₀ = x₀·w₀ + x₁·w₁        y₁ = x₁·w₀ + x₂·w₁
 
@@ -10,11 +17,15 @@ need not take four products. Three will do:
 
     p = (x₀ − x₁)·w₀    q = x₁·(w₀ + w₁)    r = (x₂ − x₁)·w₁        y₀ = p + q    y₁ = q + r
 
+With x = (1, 4, 2) and w = (3, 5): y₀ = 1·3 + 4·5 = 23 and y₁ = 4·3 + 2·5 = 22 by four products;
+by three, p = (1 − 4)·3 = −9, q = 4·(3 + 5) = 32, r = (2 − 4)·5 = −10, and again −9 + 32 = 23 and
+32 − 10 = 22.
+
 In two directions that makes 3 · 3 instead of 4 · 4, for each block of 2 × 2 outputs. The trick is
 Karatsuba's; for convolutions, Winograd's minimal filtering F(2, 2) (Lavin and Gray 2016). It only
 adds and subtracts, so it rounds about as the plain sum does.
 
-As the trilinear form of ../functional/convolution.py it reads, with an index for each product,
+As the trilinear form of ../../functional/convolution.py it reads, with an index for each product,
 
     ⟨g, x ⋆ w⟩ = Σ over 9 of  ⟨sums(g), differences(x) · sums(w)⟩
 
@@ -23,7 +34,7 @@ As the trilinear form of ../functional/convolution.py it reads, with an index fo
 and each of the three convolutions is one matrix product between those transforms and the adjoint
 of the third. A few images go through all of it at a time, while they are in the cache.
 
-Next: ../functional/convolution.py, which makes an op of each.
+Next: ../../functional/convolution.py, which makes an op of each.
 
 Shapes: images (N, H, W, C), outputs (N, OH, OW, O), kernels (KH, KW, C, O); TY·TX = OH/2 · OW/2
 blocks of 2 × 2 outputs in an image, M = n·TY·TX in n images; K = stride²·C channels when folded.
@@ -34,7 +45,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigan.backend.interface import Window
-from minigan.backend.threads import Threads
+from minigan.backend.numpy.threads import Threads
 
 BLOCKS = 256  # rows of a matrix product: fewer are slow, and more leave the cache
 DEPTH = 256  # below so many folded channels, the transforms take longer than they save

@@ -1,6 +1,6 @@
 """Tests of recorded steps: replayed, they do what the step does, and they stand in nobody's way.
 
-They run with --backend cupy-on-cpu (see ../cupy_on_cpu/README.md) or, on a GPU, with --backend
+They run with --backend cupy-on-cpu (see ../../cupy_on_cpu/README.md) or, on a GPU, with --backend
 cupy; those that count launches only with the former.
 """
 

@@ -5,7 +5,7 @@ copies transposed operands of some shapes, and its one setting for TF32 holds fo
 alike. So this file loads the library by itself and calls one function of it, `cublasGemmEx`.
 
 It takes arrays by their address and strides, and asks nothing else of CuPy.
-Next: cupy_backend.py.
+Next: convolution.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-// Random numbers on the GPU: the bits and the formulas of random.py, one block of words per thread.
+// Random numbers on the GPU: the bits and the formulas of minigan/random.py, one block of words per
+// thread.
 //
-// Read random.py first: it says what every kernel here computes. The numbers must be NumPy's to the
+// Read that file first: it says what every kernel here computes. The numbers must be NumPy's to the
 // last bit, so this file is compiled with --fmad=false: a multiplication and an addition fused into
 // one instruction round once, where NumPy rounds twice.
 //
@@ -76,7 +77,7 @@ __device__ void fill(Stream* stream, Number* out, uint64 count, Formula formula)
 __device__ unsigned low_half(uint64 word) { return (unsigned)word; }
 __device__ unsigned high_half(uint64 word) { return (unsigned)(word >> 32); }
 
-// ---- normals: box_muller, _log and _sin of random.py, operation by operation --------------------
+// ---- normals: box_muller, _log and _sin of ../numpy/random.py, operation by operation ----------
 
 __device__ double log_of(double u) {
     const long long sqrt_half = 0x3FE6A09E667F3BCDll;  // the bits of sqrt(1/2)

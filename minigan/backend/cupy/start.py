@@ -1,6 +1,6 @@
 """Finding CuPy and its GPU, or saying in one line why that cannot be.
 
-Next: cupy_backend.py, which begins with this.
+Next: launch.py.
 """
 
 from __future__ import annotations

@@ -3,25 +3,22 @@
 A pass over a large array waits for memory. Doing all passes of a formula on one piece, while it is
 in the cache, and then going on to the next, waits once. That is the idea behind every kernel here.
 
-Next: tensor.py, the engine that calls these.
+Next: threads.py, which share them out.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from minigan.backend import numpy_convolution, numpy_winograd
-from minigan.backend.interface import AdamStep, Array, Backend, Window
-from minigan.backend.memory import keep_freed_memory
-from minigan.backend.threads import Threads
-
-if TYPE_CHECKING:
-    from minigan.backend.random import RandomStream
+from minigan.backend.interface import AdamStep, Array, Backend, RandomStream, Window
+from minigan.backend.layout import as_line, is_dense, same_layout
+from minigan.backend.numpy import adam, convolution, winograd
+from minigan.backend.numpy.random import NumpyStream
+from minigan.backend.numpy.threads import Threads
 
 PIECE = 1 << 16  # numbers: 256 KiB of float32. Smaller ones make the threads queue for Python
 ALONE = 1 << 20  # numbers: up to here, one thread has added up columns before a second one wakes
@@ -33,7 +30,6 @@ class NumpyBackend(Backend):
     xp = np
 
     def __init__(self) -> None:
-        keep_freed_memory()
         self.threads = Threads()
 
     def asarray(self, data: Any) -> np.ndarray:
@@ -49,8 +45,6 @@ class NumpyBackend(Backend):
         return step
 
     def random_stream(self, seed: int, offset: int) -> RandomStream:
-        from minigan.backend.random import NumpyStream  # it imports this package in turn
-
         return NumpyStream(seed, offset)
 
     # ---- element by element ------------------------------------------------------------------
@@ -63,7 +57,7 @@ class NumpyBackend(Backend):
         starts = range(0, model.size, PIECE)
         first = function(*[a[:PIECE] if isinstance(a, np.ndarray) else a for a in flat])
         result = np.empty_like(model, dtype=first.dtype)  # keeps the model's memory order
-        out = _memory_order(result)
+        out = as_line(result)
         out[:PIECE] = first
 
         def compute(start: int) -> None:
@@ -174,34 +168,8 @@ class NumpyBackend(Backend):
         count: np.ndarray,
         options: AdamStep,
     ) -> None:
-        count += 1
-        step = int(count[0])
-        lr, beta1, beta2, eps, weight_decay = options
-        # p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + eps), with numerator and denominator both
-        # multiplied by √(1−β₂ᵗ): one pass less over the numbers.
-        root = math.sqrt(1 - beta2**step)
-        rate, floor = lr * root / (1 - beta1**step), eps * root
-
-        def update(piece: tuple[slice, list[np.ndarray]]) -> None:
-            where, parts = piece
-            p, m, v = parameters[where], mean[where], square[where]
-            g = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            if weight_decay:
-                g = g + weight_decay * p
-            change = np.subtract(g, m)  # m += (1 − β₁)(g − m)
-            change *= 1 - beta1
-            m += change
-            np.multiply(g, g, out=change)  # v = β₂ v + (1 − β₂) g²
-            change *= 1 - beta2
-            v *= beta2
-            v += change
-            np.sqrt(v, out=change)
-            change += floor
-            np.divide(m, change, out=change)
-            change *= rate
-            p -= change
-
-        self.threads.run(update, _aligned_pieces(gradients))
+        numbers = (parameters, gradients, mean, square, count)
+        adam.update(self.threads, PIECE, *numbers, options)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -209,39 +177,18 @@ class NumpyBackend(Backend):
 
 def _convolutions(window: Window, kernel: tuple[int, ...], places: tuple[int, ...]) -> ModuleType:
     """The file whose three convolutions are the faster ones for these shapes."""
-    fast = numpy_winograd.fits(window, kernel, places)
-    return numpy_winograd if fast else numpy_convolution
-
-
-def _memory_order(array: np.ndarray) -> np.ndarray:
-    """The elements of a dense array as one line, in the order in which they lie in memory."""
-    if array.flags.c_contiguous:
-        return array.reshape(-1)
-    by_stride = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
-    return array.transpose(by_stride).reshape(-1)
-
-
-def _is_dense(array: np.ndarray) -> bool:
-    if array.flags.c_contiguous:
-        return True
-    by_stride = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
-    return array.transpose(by_stride).flags.c_contiguous
+    return winograd if winograd.fits(window, kernel, places) else convolution
 
 
 def _flat_views(arrays: Sequence[Any]) -> list[Any] | None:
     """The arrays as lines of memory in one common order; None if small, or of unlike layout."""
-    layout: tuple[Any, Any] | None = None
-    for a in arrays:
-        if isinstance(a, np.ndarray):
-            if a.size < 2 * PIECE:
-                return None
-            if layout is None:
-                if not _is_dense(a):
-                    return None
-                layout = a.shape, tuple(s // a.itemsize for s in a.strides)
-            elif layout != (a.shape, tuple(s // a.itemsize for s in a.strides)):
-                return None
-    return [_memory_order(a) if isinstance(a, np.ndarray) else a for a in arrays]
+    own = [a for a in arrays if isinstance(a, np.ndarray)]
+    for a in own:
+        if a.size < 2 * PIECE:
+            return None
+    if not is_dense(own[0]) or not same_layout(own):
+        return None
+    return [as_line(a) if isinstance(a, np.ndarray) else a for a in arrays]
 
 
 def _widened(rows: np.ndarray) -> np.ndarray:
@@ -258,22 +205,3 @@ def _widened(rows: np.ndarray) -> np.ndarray:
 def _row_pieces(rows: np.ndarray) -> list[slice]:
     height = max(1, PIECE // rows.shape[1])
     return [slice(start, start + height) for start in range(0, len(rows), height)]
-
-
-def _aligned_pieces(gradients: Sequence[np.ndarray]) -> list[tuple[slice, list[np.ndarray]]]:
-    """Cut the line of all gradients into pieces; each comes with the arrays that lie in it."""
-    pieces: list[tuple[slice, list[np.ndarray]]] = []
-    parts: list[np.ndarray] = []
-    start = end = 0
-    for line in gradients:
-        taken = 0
-        while taken < len(line):
-            take = min(len(line) - taken, PIECE - (end - start))
-            parts.append(line[taken : taken + take])
-            taken, end = taken + take, end + take
-            if end - start == PIECE:
-                pieces.append((slice(start, end), parts))
-                start, parts = end, []
-    if parts:
-        pieces.append((slice(start, end), parts))
-    return pieces

@@ -1,6 +1,6 @@
 """Our own CUDA kernels, compiled when they are first used: the .cu files beside this one.
 
-Next: cupy_backend.py, which launches most of them.
+Next: memory.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from minigan.backend.cupy_start import load_cupy
+from minigan.backend.cupy.start import load_cupy
 
 cupy = load_cupy()
 

@@ -1,0 +1,12 @@
+"""NumPy on a few cores, the backend that everybody has. Read these files in this order:
+
+    arrays.py        NumpyBackend: the idea, work cut into pieces that fit a cache, and its kernels
+    threads.py       the few threads that share out the pieces
+    adam.py          Adam's formula on one piece after another
+    convolution.py   a convolution as matrix products of image columns
+    winograd.py      the same with 9 products instead of 16, where the shapes allow it
+    random.py        random numbers, after ../../random.py has said which
+    process.py       what an application may set for its whole process
+
+Nothing is imported here: ../__init__.py makes the one NumpyBackend.
+"""
