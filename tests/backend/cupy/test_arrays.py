@@ -300,7 +300,7 @@ def test_convolution_and_its_two_adjoints(
     dtype: str,
     few: bool,
 ) -> None:
-    from minigan.backend import cupy_convolution
+    from minigan.backend.cupy import convolution as cupy_convolution
 
     window, kernel, size = geometry
     x = numbers(1, images, *size, channels, dtype=dtype)
@@ -371,7 +371,7 @@ def test_products_of_nothing_are_zero_in_used_memory(gpu: Any) -> None:
 def test_adam_takes_numpys_steps(
     gpu: Any, sizes: list[int], dtype: str, decay: float, many: bool
 ) -> None:
-    from minigan.backend import cupy_backend
+    from minigan.backend.cupy import arrays as cupy_backend
 
     if many:
         sizes = sizes * (1 + cupy_backend.GRADIENTS // len(sizes))  # more than one launch takes

@@ -424,7 +424,7 @@ def test_nvidias_compiler_takes_our_kernels(
 
     import minigan.backend
 
-    source = Path(minigan.backend.__file__).with_name(file).read_text(encoding="utf-8")
+    source = (Path(minigan.backend.__file__).parent / "cupy" / file).read_text(encoding="utf-8")
     code = compile_with_nvrtc(source, FILES[file], architecture)
     for name in re.findall(r'extern "C" __global__ void (\w+)', source):
         assert name.encode() in code
