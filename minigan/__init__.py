@@ -1,6 +1,6 @@
 """minigan: a tensor and autograd engine from first principles, and GANs that learn on it.
 
-Read tensor.py first: it is the engine. Then functional/, nn/, optim.py, and gans/gan.py, the 2014
+Read tensor.py first: it is the engine. Then functional/, nn/, optim/, and gans/gan.py, the 2014
 idea in a hundred lines.
 """
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -167,7 +167,7 @@ class NumpyBackend(Backend):
 
     def adam(
         self,
-        parameters: np.ndarray,
+        parameters: Sequence[np.ndarray],
         gradients: Sequence[np.ndarray],
         mean: np.ndarray,
         square: np.ndarray,
@@ -182,12 +182,12 @@ class NumpyBackend(Backend):
         root = math.sqrt(1 - beta2**step)
         rate, floor = lr * root / (1 - beta1**step), eps * root
 
-        def update(piece: tuple[slice, list[np.ndarray]]) -> None:
-            where, parts = piece
-            p, m, v = parameters[where], mean[where], square[where]
-            g = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        def update(piece: _AdamPiece) -> None:
+            where, ps, gs = piece
+            m, v = mean[where], square[where]
+            g = gs[0] if len(gs) == 1 else np.concatenate(gs)
             if weight_decay:
-                g = g + weight_decay * p
+                g = g + weight_decay * np.concatenate(ps)
             change = np.subtract(g, m)  # m += (1 − β₁)(g − m)
             change *= 1 - beta1
             m += change
@@ -199,9 +199,12 @@ class NumpyBackend(Backend):
             change += floor
             np.divide(m, change, out=change)
             change *= rate
-            p -= change
+            start = 0
+            for p in ps:
+                p -= change[start : start + len(p)]
+                start += len(p)
 
-        self.threads.run(update, _aligned_pieces(gradients))
+        self.threads.run(update, _aligned_pieces(parameters, gradients))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -260,20 +263,28 @@ def _row_pieces(rows: np.ndarray) -> list[slice]:
     return [slice(start, start + height) for start in range(0, len(rows), height)]
 
 
-def _aligned_pieces(gradients: Sequence[np.ndarray]) -> list[tuple[slice, list[np.ndarray]]]:
+# The place of a piece in the line of all numbers; the parameters, and the gradients, in it
+_AdamPiece: TypeAlias = tuple[slice, list[np.ndarray], list[np.ndarray]]
+
+
+def _aligned_pieces(
+    parameters: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+) -> list[_AdamPiece]:
     """Cut the line of all gradients into pieces; each comes with the arrays that lie in it."""
-    pieces: list[tuple[slice, list[np.ndarray]]] = []
-    parts: list[np.ndarray] = []
+    pieces: list[_AdamPiece] = []
+    ps: list[np.ndarray] = []
+    gs: list[np.ndarray] = []
     start = end = 0
-    for line in gradients:
+    for p, g in zip(parameters, gradients, strict=True):
         taken = 0
-        while taken < len(line):
-            take = min(len(line) - taken, PIECE - (end - start))
-            parts.append(line[taken : taken + take])
+        while taken < len(g):
+            take = min(len(g) - taken, PIECE - (end - start))
+            ps.append(p[taken : taken + take])
+            gs.append(g[taken : taken + take])
             taken, end = taken + take, end + take
             if end - start == PIECE:
-                pieces.append((slice(start, end), parts))
-                start, parts = end, []
-    if parts:
-        pieces.append((slice(start, end), parts))
+                pieces.append((slice(start, end), ps, gs))
+                start, ps, gs = end, [], []
+    if gs:
+        pieces.append((slice(start, end), ps, gs))
     return pieces

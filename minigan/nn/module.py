@@ -202,7 +202,7 @@ class Module:
     def to(self, where: str | Backend | np.dtype[Any] | type) -> Self:
         """Move to a backend ("cupy") or turn into a number type ("float64"), in place.
 
-        Make the optimizers afterwards: they hold on to the memory of the parameters.
+        Make the optimizers afterwards: what they remember has the parameters' type and place.
         """
         moving = isinstance(where, Backend) or where in ("numpy", "cupy")
         if not moving:

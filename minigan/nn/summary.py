@@ -1,6 +1,6 @@
 """summary(module, input_shape): a table of every layer's output shape and parameter count.
 
-The second tutorial prints one. Next: ../optim.py.
+The second tutorial prints one. Next: ../optim/.
 """
 
 from __future__ import annotations
