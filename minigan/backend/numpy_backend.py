@@ -199,6 +199,9 @@ class NumpyBackend(Backend):
             change += floor
             np.divide(m, change, out=change)
             change *= rate
+            if len(ps) == 1:
+                ps[0] -= change
+                return
             start = 0
             for p in ps:
                 p -= change[start : start + len(p)]
@@ -279,8 +282,9 @@ def _aligned_pieces(
         taken = 0
         while taken < len(g):
             take = min(len(g) - taken, PIECE - (end - start))
-            ps.append(p[taken : taken + take])
-            gs.append(g[taken : taken + take])
+            part = slice(taken, taken + take)
+            ps.append(p[part])
+            gs.append(g[part])
             taken, end = taken + take, end + take
             if end - start == PIECE:
                 pieces.append((slice(start, end), ps, gs))

@@ -5,10 +5,9 @@ Next: ../data/, then ../gans/gan.py, where two of these play against each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
-
-import numpy as np
 
 from minigan.backend import AdamStep
 from minigan.optim.optimizer import Optimizer
@@ -47,7 +46,11 @@ class Adam(Optimizer):
     def check(self, settings: Mapping[str, Any]) -> None:
         super().check(settings)
         betas = settings["betas"]
-        if np.shape(betas) != (2,) or not all(0 <= beta < 1 for beta in betas):
+        try:
+            beta1, beta2 = betas
+        except (TypeError, ValueError):
+            beta1 = beta2 = math.nan
+        if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise ValueError(f"Adam's betas must be two numbers of [0, 1), got {betas}")
 
     def formula(

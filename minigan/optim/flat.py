@@ -98,8 +98,11 @@ class FlatMemory:
         return in_memory.transpose(sorted(range(len(order)), key=order.__getitem__))
 
     def line(self, array: Array, i: int) -> Array:
-        """An array of parameter i's shape as a line: a view where its order is the parameter's."""
-        return array.transpose(self.orders[i]).reshape(-1)
+        """An array of parameter i's shape as a line without gaps: a view where it lies so."""
+        in_memory = array.transpose(self.orders[i])
+        if not in_memory.flags.c_contiguous:
+            in_memory = in_memory.copy()
+        return in_memory.reshape(-1)
 
     def put_back(self, line: Array, array: Array, i: int) -> None:
         """Write what `line` returned, and was changed, into the array; nothing if it was a view."""

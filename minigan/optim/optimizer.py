@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from minigan.backend import backend_of
 from minigan.errors import UserError
 from minigan.optim.flat import FlatMemory
 from minigan.optim.settings import ParameterGroup, check_not_negative
@@ -76,9 +77,8 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient. All is checked before anything is written."""
         self.check(self.options())  # an attribute can be given any value in between
+        self._check_parameters()
         memory = self.memory
-        for i, p in enumerate(self.params):
-            self._check_parameter(i, p)
         memory.part([p.grad is not None for p in self.params])
         for stretch in memory.stretches:
             lines, gradients = [], []
@@ -95,26 +95,26 @@ class Optimizer:
                 memory.put_back(line, p.data, i)
                 p.mark_changed()
 
-    def _check_parameter(self, i: int, p: Tensor) -> None:
-        """Raise RuntimeError if parameter i became another one, or its gradient does not fit."""
-        memory, array = self.memory, p.data
-        now = (array.shape, array.dtype, p.backend)
-        if now != (memory.shapes[i], memory.dtype, memory.backend):
-            raise RuntimeError(
-                f"parameter {i} was {memory.dtype} of shape {memory.shapes[i]} on "
-                f"{memory.backend.name} when the optimizer was made, and is {p.dtype} "
-                f"of shape {p.shape} on {p.backend.name} now (by .to() or .double()?); make "
-                "the optimizer after that"
-            )
-        if p.grad is not None and p.grad.shape != p.shape:
-            raise RuntimeError(
-                f"the gradient of parameter {i} has shape {p.grad.shape} instead of {p.shape}"
-            )
-        if not getattr(array.flags, "writeable", True):  # CuPy's always are
-            raise RuntimeError(
-                f"parameter {i} of shape {p.shape} lies in memory that cannot be written, such as "
-                "an expanded array; train a copy of it: parameter.detach().clone()"
-            )
+    def _check_parameters(self) -> None:
+        """Raise RuntimeError if a parameter became another one, or its gradient does not fit."""
+        backend, dtype = self.memory.backend, self.memory.dtype
+        for i, (p, shape) in enumerate(zip(self.params, self.memory.shapes, strict=True)):
+            array = p.data
+            if array.shape != shape or array.dtype != dtype or backend_of(array) is not backend:
+                raise RuntimeError(
+                    f"parameter {i} was {dtype} of shape {shape} on {backend.name} when the "
+                    f"optimizer was made, and is {p.dtype} of shape {p.shape} on {p.backend.name} "
+                    "now (by .to() or .double()?); make the optimizer after that"
+                )
+            if p.grad is not None and p.grad.data.shape != shape:
+                raise RuntimeError(
+                    f"the gradient of parameter {i} has shape {p.grad.shape} instead of {shape}"
+                )
+            if not getattr(array.flags, "writeable", True):  # CuPy's always are
+                raise RuntimeError(
+                    f"parameter {i} of shape {shape} lies in memory that cannot be written, such "
+                    "as an expanded array; train a copy of it: parameter.detach().clone()"
+                )
 
     # ---- state, in torch's layout ---------------------------------------------------------------
 
