@@ -26,9 +26,9 @@ of p. If p moved into a flat array, they would look at a place that nobody train
                w10 w11 w12
 
 because dL/dw = (xᵀ g)ᵀ, and the product xᵀ g makes its numbers in the order (in, out). So weight,
-gradient and moments are each a line in *the parameter's* order, and the k-th numbers of all
-four belong together. Nothing is transposed, and nothing is copied. A gradient, or a parameter,
-that lies otherwise is copied into that order.
+gradient and moments are each a line in *the parameter's* order, the k-th numbers of all four belong
+together, and nothing has to be moved. Only a gradient, or a parameter, that lies otherwise is
+copied into that order; the parameter is written back after the update.
 
 **Why counts part.** Adam's formula needs t, how often a number was updated, and a parameter
 without a gradient is left alone: the last bias above was idle three times more than the others

@@ -125,6 +125,16 @@ def test_numpy_s_views_follow(ours, theirs, options):
     assert p.tolist() != [1, 2]
 
 
+def test_an_array_that_a_parameter_was_made_of_is_trained_with_it():
+    """It is the parameter's memory, as under torch.from_numpy."""
+    array, their_array = np.ones(2), np.ones(2)
+    p, their_p = Tensor(array, requires_grad=True), torch.from_numpy(their_array).requires_grad_()
+    SGD([p], 0.5).minimize(p.sum())
+    their_p.sum().backward()
+    T.SGD([their_p], 0.5).step()
+    assert array.tolist() == their_array.tolist() == [0.5, 0.5]
+
+
 def test_a_state_dict_taken_before_is_live(backend):
     network, their_network = nn.Linear(3, 2).to(backend), torch.nn.Linear(3, 2)
     their_network.load_state_dict(
