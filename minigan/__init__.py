@@ -1,6 +1,6 @@
 """minigan: a tensor and autograd engine from first principles, and GANs that learn on it.
 
-Read engine/ first: automatic differentiation. Then functional/, nn/, optim.py, and gans/gan.py, the
+Read engine/ first: automatic differentiation. Then functional/, nn/, optim/, and gans/gan.py, the
 2014 idea in a hundred lines.
 """
 

@@ -1,7 +1,7 @@
 """Does the suite notice faults? Change one thing in the engine, run its tests, and see.
 
     python tests/mutate.py --sample 150           a random sample; all mutants without the flag
-    python tests/mutate.py --file minigan/optim.py
+    python tests/mutate.py --file minigan/optim/sgd.py
 
 A mutant is the source with one small fault: another operator or comparison, another constant, a
 statement left out, a condition turned around. It is killed if a test of that file fails. Survivors
@@ -37,15 +37,15 @@ TIMEOUT = 120  # seconds of a processor: an endless loop is a fault that was not
 
 TESTS = {
     "minigan/tensor.py": ["tests/test_tensor.py"],
-    "minigan/optim.py": ["tests/test_optim.py"],
 }
 TESTS |= {
     str(path.relative_to(ROOT)): ["tests/engine", "tests/test_tensor.py"]
     for path in sorted((ROOT / "minigan/engine").glob("[a-z]*.py"))
 }
 TESTS |= {
-    str(path.relative_to(ROOT)): [f"tests/functional/test_{path.name}"]
-    for path in sorted((ROOT / "minigan/functional").glob("[a-z]*.py"))
+    str(path.relative_to(ROOT)): [f"tests/{folder}/test_{path.name}"]
+    for folder in ("functional", "optim")
+    for path in sorted((ROOT / "minigan" / folder).glob("[a-z]*.py"))
 }
 
 OPERATORS = {

@@ -158,15 +158,17 @@ class Backend(ABC):
     @abstractmethod
     def adam(
         self,
-        parameters: Array,
+        parameters: Sequence[Array],
         gradients: Sequence[Array],
         mean: Array,
         square: Array,
         count: Array,
         options: AdamStep,
     ) -> None:
-        """One Adam update in place on flat arrays of P numbers.
+        """One Adam update in place; optim/adam.py has the formula.
 
-        `gradients` are flat arrays that, one after another, hold the P gradients.
+        `mean` and `square` are flat arrays of P numbers. `parameters` and `gradients` are as many
+        flat arrays each, alike in length, that, one after another, hold P numbers: the parameters
+        are contiguous, and stay where they are.
         `count`, an array of one number, is the number of updates so far; it is raised by 1.
         """

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minigan.backend import backend_of
+from minigan.backend.layout import inverse
 from minigan.engine.node import Array, Shape
 from minigan.engine.op import Gradients, Op, summed_to
 
@@ -40,8 +41,7 @@ class Permute(Op):
         return a.transpose(self.order)
 
     def da(self, g: Tensor, y: Tensor, a: Tensor) -> Tensor:
-        back = sorted(range(len(self.order)), key=self.order.__getitem__)
-        return g.permute(back)
+        return g.permute(inverse(self.order))
 
 
 class Expand(Op):

@@ -13,6 +13,7 @@ Next: wgan_gp.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from minigan.errors import UserError
 from minigan.functional import binary_cross_entropy_with_logits, sigmoid
 from minigan.gans.base import GAN, Losses, cut
 from minigan.optim import SGD
+from minigan.optim.flat import move
 from minigan.random import Random
 from minigan.tensor import Array, Tensor, grad, no_grad
 
@@ -102,16 +104,18 @@ class ScheduledSGD(SGD):
         self.recipe, self.updates_per_epoch = recipe, updates_per_epoch
         super().__init__(network.parameters(), recipe.lr, recipe.momentum)
 
-    def update(self, where: slice, gradients: list[Array], count: Array) -> None:
+    def update(
+        self, where: slice, parameters: Sequence[Array], gradients: Sequence[Array], count: Array
+    ) -> None:
         backend, recipe = backend_of(count), self.recipe
-        p, v = self.flat[where], self.state[0][where]
+        v = self.memory.flat["momentum_buffer"][where]
         lr = backend.xp.maximum(recipe.lr / recipe.lr_decay**count, recipe.min_lr)  # (1,)
         epoch = count // self.updates_per_epoch + 1
         way = backend.xp.minimum((epoch - 1) / (recipe.momentum_epochs - 1), 1)
         momentum = recipe.momentum + (recipe.final_momentum - recipe.momentum) * way  # (1,)
         v *= momentum.astype(v.dtype)
         v -= lr.astype(v.dtype) * backend.concatenate(gradients)
-        p += v
+        move(parameters, v)
         count += 1
 
 

@@ -242,8 +242,8 @@ class Module:
     def to(self, where: str | Backend | np.dtype[Any] | type) -> Self:
         """Move to a backend ("cupy") or turn into a number type ("float64"), in place.
 
-        Make the optimizers afterwards: they hold on to the memory of the parameters. So do
-        detached twins, `numpy()` and state dicts from before: a parameter that moves or is turned
+        Make the optimizers afterwards: what they remember has the parameters' type and place.
+        Detached twins, `numpy()` and state dicts from before: a parameter that moves or is turned
         gets new memory, as in torch, and they keep the old numbers, silently. One that is there
         already stays where it lies, and its twins go on following it.
         """

@@ -7,7 +7,6 @@ refuses to go on with numbers that are no longer finite.
 from __future__ import annotations
 
 import argparse
-import bisect
 import dataclasses
 import math
 import operator
@@ -254,16 +253,11 @@ class Session:
         """The first parameter, or moment of one, that holds NaN or infinity, by name, or None."""
         for name in ("generator", "discriminator"):
             optimizer = getattr(self.gan, f"{name}_optimizer")
-            flats = zip(
-                ("", *optimizer.state_names), (optimizer.flat, *optimizer.state), strict=True
-            )
-            for moment, flat in flats:  # each in one piece: on a GPU, that is two kernels
-                finite = self.gan.backend.xp.isfinite(flat)
-                if not bool(finite.all()):
-                    index = bisect.bisect(optimizer.bounds, int(finite.argmin())) - 1
-                    parameters = list(getattr(self.gan, name).named_parameters())
-                    where = f"{name}.{parameters[index][0]}"
-                    return f"{moment} of {where}" if moment else where
+            if found := optimizer.not_finite():
+                index, moment = found
+                parameters = list(getattr(self.gan, name).named_parameters())
+                where = f"{name}.{parameters[index][0]}"
+                return f"{moment} of {where}" if moment else where
         return None
 
     def _save_picture(self) -> None:

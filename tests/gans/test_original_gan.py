@@ -115,11 +115,11 @@ def test_the_schedule_of_momentum_and_rate():
         (4 * 249, 0.7, 0.1 / 1.000004**996),
         (10**7, 0.7, 1e-6),
     ]:
-        optimizer.flat[:1], optimizer.state[0][:1] = 5.0, 2.0
-        counts = np.array([count])
-        optimizer.update(slice(0, 1), [np.ones(1)], counts)
-        assert optimizer.state[0][0] == pytest.approx(2 * momentum - lr, abs=1e-12)
-        assert optimizer.flat[0] == pytest.approx(5 + 2 * momentum - lr, abs=1e-12)
+        v, p, counts = optimizer.memory.flat["momentum_buffer"], np.array([5.0]), np.array([count])
+        v[0] = 2.0
+        optimizer.update(slice(0, 1), [p], [np.ones(1)], counts)
+        assert v[0] == pytest.approx(2 * momentum - lr, abs=1e-12)
+        assert p[0] == pytest.approx(5 + 2 * momentum - lr, abs=1e-12)
         assert counts[0] == count + 1
 
 
@@ -132,9 +132,10 @@ def test_both_networks_count_the_same_epochs(k):
     ):
         momenta = []
         for count in (updates - 1, updates):  # the last update of an epoch, the first of the next
-            optimizer.flat[:1], optimizer.state[0][:1] = 0.0, 1.0
-            optimizer.update(slice(0, 1), [np.zeros(1, np.float32)], np.array([count]))
-            momenta.append(float(optimizer.state[0][0]))
+            v, (p, g) = optimizer.memory.flat["momentum_buffer"], np.zeros((2, 1), np.float32)
+            v[0] = 1.0
+            optimizer.update(slice(0, 1), [p], [g], np.array([count]))
+            momenta.append(float(v[0]))
         assert momenta[0] == 0.5 and momenta[1] > 0.5
 
 

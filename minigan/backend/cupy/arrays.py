@@ -280,26 +280,26 @@ class CupyBackend(Backend):
 
     def adam(
         self,
-        parameters: Array,
+        parameters: Sequence[Array],
         gradients: Sequence[Array],
         mean: Array,
         square: Array,
         count: Array,
         options: AdamStep,
     ) -> None:
-        # The kernel reads them by their addresses.
-        gradients = [cupy.ascontiguousarray(g, parameters.dtype) for g in gradients]
+        # The kernel finds both by their addresses.
+        gradients = [cupy.ascontiguousarray(g, mean.dtype) for g in gradients]
         shared = cupy.empty(2, np.float64)
         lr, beta1, beta2, eps, decay = (np.float64(number) for number in options)
         launch("kernels.cu", "adam_count", (1,), (1,), (count, shared, lr, beta1, beta2, eps))
-        number = parameters.dtype.type
+        number = mean.dtype.type
         shares = [number(share) for share in (1 - beta1, beta2, 1 - beta2, decay)]
         start = 0
         for first in range(0, len(gradients), GRADIENTS):
-            parts = gradients[first : first + GRADIENTS]
-            table, end = _table(parts, start)
+            some = slice(first, first + GRADIENTS)
+            table, end = _table(parameters[some], gradients[some], start)
             numbers = (*shares, np.int64(start), np.int64(end))
-            arguments = (parameters, mean, square, shared, *numbers, table)
+            arguments = (mean, square, shared, *numbers, table)
             blocks = max(1, min(-(-(end - start) // THREADS), 4 * BLOCKS))
             launch("kernels.cu", f"adam_{number.__name__}", (blocks,), (THREADS,), arguments)
             start = end
@@ -312,15 +312,19 @@ def _turned(a: Any, order: tuple[int, ...]) -> Any:
     return a.reshape((1,) * (len(order) - a.ndim) + a.shape).transpose(order)
 
 
-_TABLE = np.dtype([("part", np.uint64, GRADIENTS), ("end", np.int64, GRADIENTS)])
+_ADDRESSES = (np.uint64, GRADIENTS)
+_TABLE = np.dtype([("p", *_ADDRESSES), ("g", *_ADDRESSES), ("end", np.int64, GRADIENTS)])
 
 
-def _table(parts: Sequence[Array], start: int) -> tuple[np.ndarray, int]:
-    """`Gradients` in kernels.cu: where each part lies, and the number at which it ends."""
+def _table(
+    parameters: Sequence[Array], gradients: Sequence[Array], start: int
+) -> tuple[np.ndarray, int]:
+    """`Parts` in kernels.cu: where each part lies, and the number at which it ends."""
     table = np.zeros((), _TABLE)
-    ends = start + np.cumsum([len(part) for part in parts])
-    table["part"][: len(parts)] = [part.data.ptr for part in parts]
-    table["end"][: len(parts)] = ends
+    ends = start + np.cumsum([len(g) for g in gradients])
+    table["p"][: len(parameters)] = [p.data.ptr for p in parameters]
+    table["g"][: len(gradients)] = [g.data.ptr for g in gradients]
+    table["end"][: len(gradients)] = ends
     return table, int(ends[-1])
 
 

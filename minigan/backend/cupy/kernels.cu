@@ -133,48 +133,47 @@ extern "C" __global__ void adam_count(long long* count, double* shared, double l
     shared[1] = eps * root;
 }
 
-// The gradients of many parameters lie in many arrays. Their addresses travel with the launch.
+// Many parameters lie in many arrays, and so do their gradients. The addresses travel with the
+// launch.
 template <class Number>
-struct Gradients {
-    const Number* part[64];
+struct Parts {
+    Number* p[64];
+    const Number* g[64];
     long long end[64];  // part i holds the numbers from end[i - 1] to end[i]
 };
 
 // mean_share is 1 − β₁ and square_share 1 − β₂, subtracted in double precision: in float, 1 − 0.999
 // is wrong in the fifth digit.
 template <class Number>
-__device__ void adam(Number* parameters, Number* mean, Number* square, const double* shared,
-                     Number mean_share, Number keep_square, Number square_share, Number decay,
-                     long long start, long long end, const Gradients<Number>& gradients) {
+__device__ void adam(Number* mean, Number* square, const double* shared, Number mean_share,
+                     Number keep_square, Number square_share, Number decay, long long start,
+                     long long end, const Parts<Number>& parts) {
     const Number rate = (Number)shared[0], floor = (Number)shared[1];
     const long long threads = (long long)gridDim.x * blockDim.x;
     int part = 0;
     for (long long i = start + (long long)blockIdx.x * blockDim.x + threadIdx.x; i < end;
          i += threads) {
-        while (i >= gradients.end[part]) part++;  // i only grows, so this never goes back
-        const long long begin = part ? gradients.end[part - 1] : start;
-        Number p = parameters[i], m = mean[i], v = square[i];
-        const Number g = gradients.part[part][i - begin] + decay * p;
+        while (i >= parts.end[part]) part++;  // i only grows, so this never goes back
+        const long long place = i - (part ? parts.end[part - 1] : start);
+        Number p = parts.p[part][place], m = mean[i], v = square[i];
+        const Number g = parts.g[part][place] + decay * p;
         m += mean_share * (g - m);
         v = keep_square * v + square_share * (g * g);
         mean[i] = m;
         square[i] = v;
-        parameters[i] = p - rate * (m / (sqrt(v) + floor));
+        parts.p[part][place] = p - rate * (m / (sqrt(v) + floor));
     }
 }
 
-extern "C" __global__ void adam_float32(float* parameters, float* mean, float* square,
-                                        const double* shared, float mean_share, float keep_square,
-                                        float square_share, float decay, long long start,
-                                        long long end, Gradients<float> gradients) {
-    adam(parameters, mean, square, shared, mean_share, keep_square, square_share, decay, start, end,
-         gradients);
+extern "C" __global__ void adam_float32(float* mean, float* square, const double* shared,
+                                        float mean_share, float keep_square, float square_share,
+                                        float decay, long long start, long long end,
+                                        Parts<float> parts) {
+    adam(mean, square, shared, mean_share, keep_square, square_share, decay, start, end, parts);
 }
-extern "C" __global__ void adam_float64(double* parameters, double* mean, double* square,
-                                        const double* shared, double mean_share,
-                                        double keep_square, double square_share, double decay,
-                                        long long start, long long end,
-                                        Gradients<double> gradients) {
-    adam(parameters, mean, square, shared, mean_share, keep_square, square_share, decay, start, end,
-         gradients);
+extern "C" __global__ void adam_float64(double* mean, double* square, const double* shared,
+                                        double mean_share, double keep_square,
+                                        double square_share, double decay, long long start,
+                                        long long end, Parts<double> parts) {
+    adam(mean, square, shared, mean_share, keep_square, square_share, decay, start, end, parts);
 }

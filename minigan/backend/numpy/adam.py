@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from minigan.backend.interface import AdamStep
 from minigan.backend.numpy.threads import Threads
 
+# The place of a piece in the line of all numbers; the parameters, and the gradients, in it
+Piece: TypeAlias = tuple[slice, list[np.ndarray], list[np.ndarray]]
+
 
 def update(
     threads: Threads,
     piece: int,
-    parameters: np.ndarray,
+    parameters: Sequence[np.ndarray],
     gradients: Sequence[np.ndarray],
     mean: np.ndarray,
     square: np.ndarray,
@@ -36,12 +40,12 @@ def update(
     root = math.sqrt(1 - beta2**step)
     rate, floor = lr * root / (1 - beta1**step), eps * root
 
-    def compute(some: tuple[slice, list[np.ndarray]]) -> None:
-        where, parts = some
-        p, m, v = parameters[where], mean[where], square[where]
-        g = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def compute(some: Piece) -> None:
+        where, ps, gs = some
+        m, v = mean[where], square[where]
+        g = gs[0] if len(gs) == 1 else np.concatenate(gs)
         if weight_decay:
-            g = g + weight_decay * p
+            g = g + weight_decay * np.concatenate(ps)
         change = np.subtract(g, m)  # m += (1 − β₁)(g − m)
         change *= 1 - beta1
         m += change
@@ -53,27 +57,36 @@ def update(
         change += floor
         np.divide(m, change, out=change)
         change *= rate
-        p -= change
+        if len(ps) == 1:
+            ps[0] -= change
+            return
+        start = 0
+        for p in ps:
+            p -= change[start : start + len(p)]
+            start += len(p)
 
-    threads.run(compute, _aligned_pieces(gradients, piece))
+    threads.run(compute, _aligned_pieces(parameters, gradients, piece))
 
 
 def _aligned_pieces(
-    gradients: Sequence[np.ndarray], piece: int
-) -> list[tuple[slice, list[np.ndarray]]]:
+    parameters: Sequence[np.ndarray], gradients: Sequence[np.ndarray], piece: int
+) -> list[Piece]:
     """Cut the line of all gradients into pieces; each comes with the arrays that lie in it."""
-    pieces: list[tuple[slice, list[np.ndarray]]] = []
-    parts: list[np.ndarray] = []
+    pieces: list[Piece] = []
+    ps: list[np.ndarray] = []
+    gs: list[np.ndarray] = []
     start = end = 0
-    for line in gradients:
+    for p, g in zip(parameters, gradients, strict=True):
         taken = 0
-        while taken < len(line):
-            take = min(len(line) - taken, piece - (end - start))
-            parts.append(line[taken : taken + take])
+        while taken < len(g):
+            take = min(len(g) - taken, piece - (end - start))
+            part = slice(taken, taken + take)
+            ps.append(p[part])
+            gs.append(g[part])
             taken, end = taken + take, end + take
             if end - start == piece:
-                pieces.append((slice(start, end), parts))
-                start, parts = end, []
-    if parts:
-        pieces.append((slice(start, end), parts))
+                pieces.append((slice(start, end), ps, gs))
+                start, ps, gs = end, [], []
+    if gs:
+        pieces.append((slice(start, end), ps, gs))
     return pieces

@@ -161,7 +161,7 @@ class NumpyBackend(Backend):
 
     def adam(
         self,
-        parameters: np.ndarray,
+        parameters: Sequence[np.ndarray],
         gradients: Sequence[np.ndarray],
         mean: np.ndarray,
         square: np.ndarray,

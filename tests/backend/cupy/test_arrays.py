@@ -377,24 +377,25 @@ def test_adam_takes_numpys_steps(
         sizes = sizes * (1 + cupy_backend.GRADIENTS // len(sizes))  # more than one launch takes
     total = sum(sizes)
     options = AdamStep(0.01, 0.5, 0.9, 1e-8, decay)
-    state = [numbers(0, total, dtype=dtype), *np.zeros((2, total), dtype), np.zeros(1, np.int64)]
+    state = [*np.zeros((2, total), dtype), np.zeros(1, np.int64)]
+    parameters = [numbers(3 * i, n, dtype=dtype) for i, n in enumerate(sizes)]
     there = [gpu.asarray(a) for a in state]
+    parameters_there = [gpu.asarray(p) for p in parameters]
     for step in range(3):
         gradients = [numbers(step + 10 * i, n, dtype=dtype) for i, n in enumerate(sizes)]
-        p, m, v, count = state
-        NUMPY.adam(p, gradients, m, v, count, options)
-        p, m, v, count = there
-        gpu.adam(p, [gpu.asarray(g) for g in gradients], m, v, count, options)
-    for found, wanted in zip(there[:3], state[:3], strict=True):
-        assert_same(found, wanted, gpu)
-    assert int(there[3][0]) == 3
+        NUMPY.adam(parameters, gradients, *state, options)
+        gpu.adam(parameters_there, [gpu.asarray(g) for g in gradients], *there, options)
+    found, wanted = [*parameters_there, *there[:2]], [*parameters, *state[:2]]
+    for one, other in zip(found, wanted, strict=True):
+        assert_same(one, other, gpu)
+    assert int(there[2][0]) == 3
 
 
 def test_adams_moments_lose_no_digits_in_float32(gpu: Any) -> None:
     """1 - 0.999 in float32 is wrong in the fifth digit, and so would be the second moment."""
     g, options = numbers(0, 9, dtype="float32"), AdamStep(0.01, 0.9, 0.999, 1e-8, 0.0)
     p, mean, square = (gpu.xp.zeros(9, np.float32) for _ in range(3))
-    gpu.adam(p, [gpu.asarray(g)], mean, square, gpu.xp.zeros(1, np.int64), options)
+    gpu.adam([p], [gpu.asarray(g)], mean, square, gpu.xp.zeros(1, np.int64), options)
     np.testing.assert_allclose(gpu.to_numpy(mean), 0.1 * g.astype("f8"), rtol=3e-7)
     np.testing.assert_allclose(gpu.to_numpy(square), 0.001 * g.astype("f8") ** 2, rtol=3e-7)
 

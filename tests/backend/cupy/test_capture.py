@@ -193,7 +193,8 @@ def test_replays_count_on_from_a_count_that_is_loaded(gpu: Any) -> None:
         played(play_round, gpu, [6] * 4)
         state = gan.generator_optimizer.state_dict()
         state = copy.deepcopy({**state, "state": {0: {**state["state"][0], "step": 40}}})
-        kept.append(gan.generator_optimizer.runs)  # or the new counts might lie where these did
+        # Or the new counts might lie where these did
+        kept.append(gan.generator_optimizer.memory.stretches)
         gan.generator_optimizer.load_state_dict(state)
     assert played(play, gpu, [6] * 4) == played(eager.play_round, gpu, [6] * 4)
     assert_equal_states(recorded, eager)

@@ -1,0 +1,85 @@
+"""An optimizer's settings: what they may be, and torch's way to them.
+
+Next: flat.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Protocol
+
+from minigan.tensor import Tensor
+
+NOT_NEGATIVE = {
+    "lr": "the learning rate",
+    "momentum": "the momentum",
+    "eps": "eps",
+    "weight_decay": "the weight decay",
+}
+
+
+def check_not_negative(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for what torch's constructors refuse: a rate below 0, or NaN."""
+    for name, words in NOT_NEGATIVE.items():
+        value = settings.get(name, 0)
+        if not value >= 0:  # so that NaN, of which no comparison is true, does not pass
+            wanted = "not be negative" if value < 0 else "be a number"
+            raise ValueError(f"{words} must {wanted}, got {value}")
+
+
+class Settled(Protocol):
+    """What a parameter group needs to know of an optimizer."""
+
+    params: list[Tensor]
+
+    def options(self) -> dict[str, Any]: ...
+
+    def check(self, settings: Mapping[str, Any]) -> None: ...
+
+
+class ParameterGroup(MutableMapping[str, Any]):
+    """The one entry of `optimizer.param_groups`: `group["lr"]` is `optimizer.lr`.
+
+    It reads and writes the optimizer's attributes and keeps nothing itself. What is written is
+    checked like the arguments of the constructor. `group["params"]` is for reading. torch lets one
+    add keys; here a setting that no formula reads is a KeyError, since it is a slip of the pen.
+    """
+
+    def __init__(self, optimizer: Settled) -> None:
+        self._optimizer = optimizer
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "params":
+            return self._optimizer.params
+        if name not in self:
+            raise KeyError(self._unknown(name))
+        return getattr(self._optimizer, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name == "params":
+            raise KeyError("the parameters of an optimizer stay the same: make a new optimizer")
+        if name not in self:
+            raise KeyError(self._unknown(name))
+        self._optimizer.check({**self._optimizer.options(), name: value})
+        setattr(self._optimizer, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        raise KeyError(f"{name} cannot be deleted: an optimizer needs all of its settings")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("params", *self._optimizer.options()))
+
+    def __contains__(self, name: object) -> bool:
+        return name == "params" or name in self._optimizer.options()
+
+    def __len__(self) -> int:
+        return 1 + len(self._optimizer.options())
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name!r}: {value!r}" for name, value in self.items())
+        return f"{{{settings}}}"
+
+    def _unknown(self, name: str) -> str:
+        optimizer = self._optimizer
+        names = ", ".join(optimizer.options())
+        return f"{type(optimizer).__name__} has no setting {name!r}: it has {names}"
