@@ -6,7 +6,8 @@
                                           train_lables.json and test_lables.json lie beside them
 
 The third form, the "python version", is made of pickles. A pickle is a program that runs when it
-is opened, so we do not open it. Next: gans/gan.py, which learns to paint such images.
+is opened, so we do not open it. Next: ../gans/base.py; examples/dcgan.py --data cifar10:FOLDER
+learns to paint such images.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from minigan.data.loader import ImageDataset
-from minigan.errors import UserError, refuse_special_file
+from minigan.errors import UserError
+from minigan.files import refuse_special_file
 
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 IMAGES_PER_FILE = 10_000

@@ -6,7 +6,8 @@ An IDX file is a magic number, a few sizes and then the bytes, in this order:
     0x00000801, N, labels…                      labels: unsigned bytes, 1 dimension
 
 with big-endian 32-bit numbers. Such a file may come from anywhere, so nothing that it says about
-itself is believed before it is compared with what is there. Next: image_folder.py.
+itself is believed before it is compared with what is there. Next: pictures/, which reads
+anything that is a picture.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from minigan.data.loader import ImageDataset
 from minigan.errors import UserError
+from minigan.files import largest_content
 
 PACKAGED = Path(__file__).parent / "files"
 
@@ -42,10 +44,6 @@ SHA256 = {  # of the packaged files, decompressed
 CLASSES = 10
 CONTENT = {1: "labels", 3: "images"}  # the number of dimensions tells which
 
-# Pictures shrink to a fifth when compressed, blank paper to a thousandth. A file that promises more
-# than this many times its own size is no picture book, and reading it could fill the memory.
-LARGEST_EXPANSION = 100
-SMALL = 1 << 20  # bytes that anybody may promise: a set of a few blank pictures is still read
 CHUNK = 1 << 20  # bytes decompressed at a time
 
 OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open}
@@ -158,7 +156,7 @@ def _checked_shape(path: Path, header: bytes, dimensions: Literal[1, 3]) -> tupl
     promised = math.prod(shape)
     if promised == 0:
         raise UserError(f"{path} holds no {wanted}: its header states the sizes {tuple(shape)}")
-    most = LARGEST_EXPANSION * size + SMALL if path.suffix in OPENERS else size
+    most = largest_content(size) if path.suffix in OPENERS else size
     if promised > most:
         raise UserError(
             f"{path} is cut off or damaged: its header promises {promised} bytes of {wanted}, "
