@@ -19,10 +19,10 @@ from minigan.backend import get_backend, set_num_threads
 from minigan.backend.random import Generator, manual_seed
 from minigan.data import DataLoader, mnist
 from minigan.evaluation.classifier import WEIGHTS, Classifier
+from minigan.files import atomic_write
 from minigan.functional import cross_entropy
 from minigan.optim import Adam
 from minigan.tensor import Tensor, no_grad
-from minigan.training.checkpoint import atomic_write
 from minigan.training.command import Help, natural, positive, rate, run_command
 
 REACH = 2  # pixels that a batch may be moved by

@@ -9,6 +9,7 @@ Next: data/, then gans/gan.py, where two of these play against each other.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -132,6 +133,19 @@ class Optimizer:
                 runs.append(Run(start, start + length, count))
                 start += length
         self.runs = runs
+
+    def not_finite(self) -> tuple[int, str] | None:
+        """The first parameter that holds NaN or infinity, or whose moment does, or None.
+
+        Its index, and the moment's name ("" for the parameter itself). Each flat array is looked at
+        in one piece: on a GPU, that is two kernels.
+        """
+        xp = backend_of(self.flat).xp
+        for name, flat in zip(("", *self.state_names), (self.flat, *self.state), strict=True):
+            finite = xp.isfinite(flat)
+            if not bool(finite.all()):
+                return bisect.bisect(self.bounds, int(finite.argmin())) - 1, name
+        return None
 
     # ---- state, in torch's layout ---------------------------------------------------------------
 
