@@ -481,3 +481,18 @@ def test_a_rate_of_0_is_a_rate(optimizer):
     p = Tensor([1.0, 2.0], requires_grad=True)
     optimizer([p], lr=0.0).minimize((p * p).sum())
     assert p.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_the_first_parameter_that_is_not_finite_is_found(backend, number):
+    shapes = [(2, 3), (4,), (5, 1)]
+    parameters = [nn.Parameter(np.zeros(shape, np.float32)).to(backend) for shape in shapes]
+    optimizer = Adam(parameters)
+    assert optimizer.not_finite() is None
+    moments = [optimizer.state[1][-1:], optimizer.state[0][6:7], parameters[2].data[0]]
+    expected = [(2, "exp_avg_sq"), (1, "exp_avg"), (2, "")]
+    for place, found in zip(moments, expected, strict=True):
+        place[...] = number  # each stands before those that are there already
+        assert optimizer.not_finite() == found
+    parameters[0].data[-1, -1] = number
+    assert optimizer.not_finite() == (0, "")
