@@ -486,7 +486,7 @@ def test_a_rate_of_0_is_a_rate(optimizer):
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_the_first_parameter_that_is_not_finite_is_found(backend, number):
     shapes = [(2, 3), (4,), (5, 1)]
-    parameters = [nn.Parameter(np.zeros(shape, np.float32)).to(backend) for shape in shapes]
+    parameters = [Tensor(np.zeros(s), requires_grad=True, backend=backend) for s in shapes]
     optimizer = Adam(parameters)
     assert optimizer.not_finite() is None
     moments = [optimizer.state[1][-1:], optimizer.state[0][6:7], parameters[2].data[0]]

@@ -46,15 +46,12 @@ CLASS_NAMES = (
 def cifar10(directory: str | Path, split: Literal["train", "test"] = "train") -> ImageDataset:
     """CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009).
 
-    Args:
-        directory: the folder with the files named above, or the one around cifar-10-batches-bin.
-        split: "train", 50,000 images, or "test", 10,000.
+    directory: the folder with the files named above, or the one around cifar-10-batches-bin.
+    split: "train", 50,000 images, or "test", 10,000.
 
-    Returns:
-        Images uint8 (N, 3, 32, 32) and labels int64 (N,).
+    Returns images uint8 (N, 3, 32, 32) and labels int64 (N,).
 
-    Raises:
-        UserError: a file is missing, damaged, or not what its name says.
+    Raises UserError if a file is missing, damaged, or not what its name says.
     """
     if split not in BATCHES:
         raise UserError(f'there is no split "{split}" of CIFAR-10: choose "train" or "test"')

@@ -54,18 +54,15 @@ def mnist(
 ) -> ImageDataset:
     """MNIST (LeCun, Cortes and Burges, 1998), or another ten-class set in files of the same names.
 
-    Args:
-        split: "train", 60,000 images of MNIST, or "test", 10,000.
-        directory: where to find another set, such as Fashion-MNIST: a folder that holds
-            train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
-            t10k-labels-idx1-ubyte, or two of them, plain or with .gz behind the name.
+    split: "train", 60,000 images of MNIST, or "test", 10,000.
+    directory: where to find another set, such as Fashion-MNIST: a folder that holds
+    train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+    t10k-labels-idx1-ubyte, or two of them, plain or with .gz behind the name.
 
-    Returns:
-        Images uint8 (N, 1, 28, 28), or of the size that the files state, and labels int64 (N,).
+    Returns images uint8 (N, 1, 28, 28), or of the size that the files state, and labels int64 (N,).
 
-    Raises:
-        UserError: a file is missing, damaged, or not what its name says. No more memory is used
-            than 100 times the size of a file, and 1 MiB.
+    Raises UserError if a file is missing, damaged, or not what its name says. No more memory is
+    used than 100 times the size of a file, and 1 MiB.
     """
     if split not in FILES:
         raise UserError(f'there is no split "{split}" of MNIST: choose "train" or "test"')
@@ -105,13 +102,11 @@ def _find(name: str, directory: str | Path | None) -> Path:
 def read_idx(path: Path, dimensions: Literal[1, 3], sha256: str | None = None) -> NDArray[np.uint8]:
     """The bytes of an IDX file with so many dimensions: (N,) labels, or (N, rows, columns).
 
-    Args:
-        path: a file; .gz and .xz at the end of its name say how it is compressed.
-        dimensions: 1 for labels, 3 for images.
-        sha256: the sum, in hexadecimal, that the decompressed file must have; None for any.
+    path: a file; .gz and .xz at the end of its name say how it is compressed.
+    dimensions: 1 for labels, 3 for images.
+    sha256: the sum, in hexadecimal, that the decompressed file must have; None for any.
 
-    Raises:
-        UserError: one line that names the file and what is wrong with it.
+    Raises UserError, one line that names the file and what is wrong with it.
     """
     try:
         with OPENERS.get(path.suffix, _open_plain)(path) as file:

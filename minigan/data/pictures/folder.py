@@ -34,26 +34,23 @@ def image_folder(
     (bilinear, over all pixels that fall into one): the same as scaling the short side and cropping
     the long one. Photographs are turned upright as their EXIF tag says, transparency is ignored.
 
-    Args:
-        path: a folder or a .zip file. Files whose names end like an image's in any format that
-            Pillow decodes are read, in the order of their names, except hidden ones. A link to a
-            picture is followed, a link to a folder is not.
-        image_size: side of the images in pixels. Smaller pictures are enlarged, with a warning.
-        channels: 3 for color, 1 for gray.
-        cache: a .npy file that keeps the decoded images, with a .npy.json file beside it that
-            says what they were made of. It is read if that is still so, otherwise written anew; the
-            data set then stays in the file and is read from there as needed.
-        workers: threads that decode; as many as there are processors, if None.
-        progress: show a bar, if the error stream is a terminal.
+    path: a folder or a .zip file. Files whose names end like an image's in any format that Pillow
+    decodes are read, in the order of their names, except hidden ones. A link to a picture is
+    followed, a link to a folder is not.
+    image_size: side of the images in pixels. Smaller pictures are enlarged, with a warning.
+    channels: 3 for color, 1 for gray.
+    cache: a .npy file that keeps the decoded images, with a .npy.json file beside it that says what
+    they were made of. It is read if that is still so, otherwise written anew; the data set then
+    stays in the file and is read from there as needed.
+    workers: threads that decode; as many as there are processors, if None.
+    progress: show a bar, if the error stream is a terminal.
 
-    Returns:
-        Images uint8 (N, channels, image_size, image_size). Pictures that cannot be decoded are
-        left out; a warning tells how many, and names the first.
+    Returns images uint8 (N, channels, image_size, image_size). Pictures that cannot be decoded are
+    left out; a warning tells how many, and names the first.
 
-    Raises:
-        UserError: there is no such folder or zip file, no picture in it can be read, the zip
-            file is damaged, has an entry that leads out of it, or would unpack to more than
-            100 times its size (and 1 MiB), or the cache cannot be written.
+    Raises UserError if there is no such folder or zip file, no picture in it can be read, the zip
+    file is damaged, has an entry that leads out of it, or would unpack to more than 100 times its
+    size (and 1 MiB), or the cache cannot be written.
 
     Beside the result, each worker holds one decoded picture of at most 89 million pixels, and
     the file it came from.
