@@ -6,8 +6,7 @@ An IDX file is a magic number, a few sizes and then the bytes, in this order:
     0x00000801, N, labels…                      labels: unsigned bytes, 1 dimension
 
 with big-endian 32-bit numbers. Such a file may come from anywhere, so nothing that it says about
-itself is believed before it is compared with what is there. Next: pictures/, which reads
-anything that is a picture.
+itself is believed before it is compared with what is there. Next: pictures/folder.py.
 """
 
 from __future__ import annotations

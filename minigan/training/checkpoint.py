@@ -2,7 +2,7 @@
 
 No pickle: reading a checkpoint can run no code, whoever wrote it. The file is written so that it
 is there whole or not at all, whatever happens to the machine meanwhile.
-Next: folder.py, which keeps a checkpoint together with the rest of a run.
+Next: loading.py, which makes a system of it again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a file to a system that draws: a checkpoint is read, and what it describes is built.
 
-Next: session.py, which makes such files.
+Next: progress.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """metrics.csv: one row of losses a report, whole rows only, equal for a resumed and a whole run.
 
-Next: folder.py, where it lies beside the rest of a run.
+Next: checkpoint.py.
 """
 
 from __future__ import annotations

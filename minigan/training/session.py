@@ -1,7 +1,8 @@
 """One training run in one folder: everything around the loop.
 
 It resumes or starts, trains, keeps metrics, pictures and checkpoints, stops when asked to, and
-refuses to go on with numbers that are no longer finite. Next: folder.py, where all of it goes.
+refuses to go on with numbers that are no longer finite. Next: stopping.py, then folder.py, where
+all of it goes.
 """
 
 from __future__ import annotations

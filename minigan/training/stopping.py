@@ -1,6 +1,6 @@
 """Asked to stop, by Ctrl-C or SIGTERM, a run ends between two iterations, not in one.
 
-Next: session.py, which then saves.
+Next: folder.py, where it then saves.
 """
 
 from __future__ import annotations
