@@ -75,8 +75,8 @@ def read_images(options: argparse.Namespace) -> ImageDataset:
         if options.channels == 1:
             raise UserError("the photographs of CIFAR-10 have 3 channels: leave out --channels 1")
         photographs = cifar10(data.removeprefix(CIFAR))
-        size = options.image_size or photographs.images.shape[2]
-        return photographs if size == photographs.images.shape[2] else photographs.resized(size)
+        has_size = options.image_size in (None, photographs.images.shape[2])
+        return photographs if has_size else photographs.resized(options.image_size)
     if data:
         size, channels = options.image_size or 64, options.channels or 3
         return image_folder(options.data, size, channels, cache=options.out / "images.npy")
