@@ -5,20 +5,28 @@ in the file digit_7.png of the run folder; a run that is there already is drawn 
 """
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from minigan import plots
-from minigan.data import DataLoader, mnist
+from minigan.data import mnist
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.conditional_gan import TUTORIAL, ConditionalGAN
 from minigan.tensor import Tensor
-from minigan.training.checkpoint import load_gan
-from minigan.training.command import given, natural, positive, run_command, training_parser
-from minigan.training.run import run
+from minigan.training import load_gan, run
+from minigan.training.command import (
+    digits_to_compare,
+    loader_for,
+    natural,
+    positive,
+    run_command,
+    run_options,
+    training_parser,
+    with_flags,
+)
+from minigan.training.folder import note_drawn
 
 ROWS = 5  # of a sample picture
 PAGE = 100  # sevens on a page of sevens
@@ -40,6 +48,7 @@ def draw_digit(options: argparse.Namespace) -> None:
     images = gan.sample(gan.sample_noise(PAGE, seed=options.seed), labels)
     page = options.out / f"digit_{options.digit}.png"
     plots.save_grid(page, images.numpy(), columns=10, scale=2)
+    note_drawn(options.out, [page.name])
     print(f"drew {page}")
 
 
@@ -54,8 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--digit", type=natural, help="draw a page of this class")
     options = parser.parse_args(arguments)
-    options.epochs = options.epochs or 30
-    options.batch_size = options.batch_size or 64
     if options.digit is not None and options.digit >= TUTORIAL.classes:
         last = TUTORIAL.classes - 1
         raise UserError(f"--digit {options.digit} is not a class: the classes are 0 to {last}")
@@ -65,27 +72,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         draw_digit(options)
         return 0
     dataset = mnist("train", options.data).first(options.train_count)
-    recipe = dataclasses.replace(
+    recipe = with_flags(
         TUTORIAL,
+        options,
         image_shape=dataset.images.shape[1:],
-        **given(options, "latent_dim", "lr", "beta1", "n_critic"),
+        drop_last=options.n_critic > 1,  # what is left over can hardly be cut into as many batches
     )
     gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = DataLoader(
-        dataset,
-        options.batch_size * recipe.n_critic,
-        shuffle=True,
-        drop_last=recipe.n_critic > 1,
-        seed=options.seed,
-        backend=gan.backend,
-    )
+    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic)
     code = run(
         gan,
         loader,
-        options,
+        run_options(options),
         picture=one_class_per_column,
         columns=recipe.classes,
-        also_made=("digit_*.png",),
+        reference=digits_to_compare(options, gan.backend),
     )
     if options.digit is not None:
         draw_digit(options)

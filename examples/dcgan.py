@@ -1,6 +1,7 @@
 """Train the DCGAN: python examples/dcgan.py --data FACES (a folder or a .zip of pictures)
 
-Without --data it learns MNIST at 32 × 32 pixels. Pictures are read once and kept in the run folder,
+Without --data it learns MNIST at 32 × 32 pixels, and with --data cifar10:FOLDER the photographs of
+CIFAR-10, which have that size. Other pictures are read once and kept in the run folder,
 runs/dcgan, beside everything that the run makes: what mnist_gan.py makes, and at the end some
 training images, real images beside generated ones, and what the discriminator looks for.
 
@@ -9,22 +10,30 @@ are normalized together. Here they are drawn in eval mode, so that each depends 
 """
 
 import argparse
-import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from minigan import plots
-from minigan.data import DataLoader, ImageDataset, image_folder, mnist
+from minigan.data import DataLoader, ImageDataset, cifar10, image_folder, mnist
 from minigan.errors import UserError
 from minigan.gans.base import GAN
-from minigan.gans.dcgan import DCGAN, LOSSES, TUTORIAL, Recipe, smallest_map
+from minigan.gans.dcgan import DCGAN, LOSSES, TUTORIAL, smallest_map
 from minigan.tensor import Tensor, no_grad
-from minigan.training.command import given, positive, run_command, training_parser
-from minigan.training.loop import Report
-from minigan.training.run import run
+from minigan.training import Report, run
+from minigan.training.command import (
+    digits_to_compare,
+    loader_for,
+    positive,
+    run_command,
+    run_options,
+    training_parser,
+    with_flags,
+)
+from minigan.training.folder import note_drawn
 
-DRAWN = ("training_images.png", "real_beside_fake.png", "discriminator_*.png")  # at the end
+CIFAR = "cifar10:"  # before the folder that holds its files
 SHOWN = 64  # images in a picture, eight in a row
 SEARCHED = 256  # images among which the strongest responses of a feature are looked for
 
@@ -33,10 +42,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = training_parser(
         "Train a convolutional GAN on pictures.",
         out="runs/dcgan",
-        data="a folder of pictures, nested or not, or a .zip of one (default: MNIST)",
+        data="a folder of pictures, nested or not, or a .zip of one; cifar10:FOLDER for CIFAR-10 "
+        "(default: MNIST)",
     )
     add = parser.add_argument
-    add("--image-size", type=positive, help="pixels (default: 64, and 32 for MNIST)")
+    add("--image-size", type=positive, help="pixels (default: 64; 32 for MNIST and CIFAR-10)")
     add("--channels", type=int, choices=[1, 3], help="gray or color (default: 3, and 1 for MNIST)")
     add("--ngf", type=positive, default=TUTORIAL.ngf, help="maps in G's largest hidden layer")
     add("--ndf", type=positive, default=TUTORIAL.ndf, help="maps in D's largest hidden layer")
@@ -47,8 +57,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="bce is the tutorial's, taken after a sigmoid; logits never loses G's gradient",
     )
     options = parser.parse_args(arguments)
-    options.epochs = options.epochs or 5
-    options.batch_size = options.batch_size or 128
     if options.data and options.evaluate_every:
         raise UserError("--evaluate-every compares with MNIST: leave out --data")
     # run() and the networks would refuse these, too, but only after all pictures have been read.
@@ -62,12 +70,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def read_images(options: argparse.Namespace) -> ImageDataset:
     """The training images, of the size and the channels that the options ask for."""
-    if options.data:
+    data = str(options.data or "")
+    if data.startswith(CIFAR):
+        if options.channels == 1:
+            raise UserError("the photographs of CIFAR-10 have 3 channels: leave out --channels 1")
+        photographs = cifar10(data.removeprefix(CIFAR))
+        has_size = options.image_size in (None, photographs.images.shape[2])
+        return photographs if has_size else photographs.resized(options.image_size)
+    if data:
         size, channels = options.image_size or 64, options.channels or 3
         return image_folder(options.data, size, channels, cache=options.out / "images.npy")
     digits = mnist("train").resized(options.image_size or 32)
     channels = options.channels or 1  # three equal ones make a gray picture
-    return dataclasses.replace(digits, images=digits.images.repeat(channels, axis=1))
+    return replace(digits, images=digits.images.repeat(channels, axis=1))
 
 
 def same_noise(gan: GAN) -> Tensor:
@@ -111,29 +126,25 @@ def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -
     strongest = np.argsort(-strength[:, :8], axis=0)[:8].T  # -> (8 features, 8 images)
     page = real.numpy()[strongest.ravel()]
     plots.save_grid(out / "discriminator_strongest.png", page, columns=8, scale=2)
+    drawn = [path.name for path in out.glob("discriminator_*.png")]
+    note_drawn(out, ["training_images.png", "real_beside_fake.png", *drawn])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     dataset = read_images(options).first(options.train_count)
-    recipe = Recipe(
-        image_size=dataset.images.shape[2],
-        channels=dataset.images.shape[1],
-        **given(options, "latent_dim", "ngf", "ndf", "loss", "lr", "beta1"),
-    )
+    _, channels, size, _ = dataset.images.shape
+    recipe = with_flags(TUTORIAL, options, image_size=size, channels=channels)
     gan = DCGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = DataLoader(
-        dataset, options.batch_size, shuffle=True, seed=options.seed, backend=gan.backend
-    )
-    describe = tutorials_line(loader, options.epochs)
+    loader = loader_for(gan, dataset, seed=options.seed)
     code = run(
         gan,
         loader,
-        options,
+        run_options(options),
         picture=same_noise,
         columns=8,
-        describe=describe,
-        also_made=DRAWN,
+        describe=tutorials_line(loader, recipe.epochs),
+        reference=digits_to_compare(options, gan.backend),
     )
     draw_pictures(gan, loader, options)
     return code

@@ -30,9 +30,11 @@ from minigan.evaluation.evaluate import (
     table,
 )
 from minigan.evaluation.references import measured, reference_samples
+from minigan.files import atomic_write
 from minigan.gans import GAN, rebuild
-from minigan.training.checkpoint import atomic_write, load_checkpoint
+from minigan.training.checkpoint import load_checkpoint
 from minigan.training.command import backend_name, natural, positive, run_command
+from minigan.training.folder import note_drawn
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -108,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = "evaluation.json" if gan else "references.json"
     with atomic_write(options.out / name) as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    note_drawn(options.out, [name, *(path.name for path in options.out.glob("evaluation_*.png"))])
     print(f"saved {options.out / name}")
 
 

@@ -20,13 +20,16 @@ from minigan import nn
 from minigan.backend import set_num_threads
 from minigan.data import DataLoader, ImageDataset, mnist
 from minigan.errors import UserError
+from minigan.files import atomic_write
 from minigan.functional import cross_entropy
 from minigan.gans.dcgan import DCGAN
 from minigan.optim import Adam
 from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
-from minigan.training.checkpoint import atomic_write, checkpoint_of, load_gan
+from minigan.training import load_gan
+from minigan.training.checkpoint import checkpoint_of
 from minigan.training.command import Help, backend_name, natural, positive, run_command
+from minigan.training.folder import note_drawn
 
 Rows = NDArray[np.float32]  # (N, features)
 Labels = NDArray[np.int64]  # (N,)
@@ -85,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with atomic_write(path.parent / "feature_classifier.json") as temporary:
         results = {"labels": options.labels, "seed": options.seed, "test_error": errors}
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    note_drawn(path.parent, ["feature_classifier.json"])
 
 
 def part(dataset: ImageDataset, start: int, stop: int) -> ImageDataset:

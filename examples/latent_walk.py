@@ -25,9 +25,16 @@ from minigan import plots
 from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
-from minigan.training.checkpoint import checkpoint_of, load_gan
+from minigan.training import load_gan
+from minigan.training.checkpoint import checkpoint_of
 from minigan.training.command import backend_name, natural, positive, run_command
+from minigan.training.folder import note_drawn
 
+# What may be drawn, by name: it goes when the run in the folder does.
+DRAWN = (
+    *(f"walk_{way}.{kind}" for way in ("linear", "spherical") for kind in ("png", "gif")),
+    *("choices.png", "arithmetic.png"),
+)
 CHOICES = 64  # numbered samples
 SPREAD = 0.25  # of the noise around a calculated vector, as in the paper
 VARIATIONS = 4  # with such noise
@@ -139,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     if options.plus or options.minus:
         calculate(painter, choices, options)
+    note_drawn(options.out, DRAWN)
     print(f"drew walks and choices in {options.out}")
 
 

@@ -4,13 +4,19 @@
 one, and the file minigan/gans/lsgan.py says why. --recipe fixed leaves one layer out, and draws.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
-from minigan.data import DataLoader, mnist
+from minigan.data import mnist
 from minigan.gans.lsgan import LSGAN, RECIPES
-from minigan.training.command import given, run_command, training_parser
-from minigan.training.run import run
+from minigan.training import run
+from minigan.training.command import (
+    digits_to_compare,
+    loader_for,
+    run_command,
+    run_options,
+    training_parser,
+    with_flags,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,26 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="fixed draws; tutorial is the tutorial's network, which collapses",
     )
     options = parser.parse_args(arguments)
-    options.epochs = options.epochs or 50
-    options.batch_size = options.batch_size or 512
 
     dataset = mnist("train", options.data).first(options.train_count)
-    recipe = dataclasses.replace(
-        RECIPES[options.recipe],
-        image_shape=dataset.images.shape[1:],
-        **given(options, "latent_dim", "lr", "beta1"),
-    )
+    shape = dataset.images.shape[1:]
+    recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     gan = LSGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = DataLoader(
-        dataset,
-        options.batch_size,
-        shuffle=True,
-        drop_last=True,
-        seed=options.seed,
-        backend=gan.backend,
-        scale=gan.value_range,
-    )
-    return run(gan, loader, options)
+    loader = loader_for(gan, dataset, seed=options.seed)
+    return run(gan, loader, run_options(options), reference=digits_to_compare(options, gan.backend))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,19 @@ MNIST is inside the package, so nothing is downloaded. Everything that the run m
 folder, runs/mnist_gan: sample pictures, an animation, loss curves, metrics and a checkpoint.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
-from minigan.data import DataLoader, mnist
+from minigan.data import mnist
 from minigan.gans.gan import MLPGAN, RECIPES
-from minigan.training.command import given, run_command, training_parser
-from minigan.training.run import run
-
-# Epochs, batch size, and the decay of the average of the generator's weights, if one is kept.
-DEFAULTS = {"corrected": (25, 64, 0.999), "tutorial": (200, 64, None), "dropout": (40, 128, None)}
+from minigan.training import run
+from minigan.training.command import (
+    digits_to_compare,
+    loader_for,
+    run_command,
+    run_options,
+    training_parser,
+    with_flags,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,22 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "batch norm, and with dropout in the discriminator",
     )
     options = parser.parse_args(arguments)
-    epochs, batch_size, average = DEFAULTS[options.recipe]
-    options.epochs = options.epochs or epochs
-    options.batch_size = options.batch_size or batch_size
-    options.average = average if options.average is None else options.average
 
     dataset = mnist("train", options.data).first(options.train_count)
-    recipe = dataclasses.replace(
-        RECIPES[options.recipe],
-        image_shape=dataset.images.shape[1:],
-        **given(options, "latent_dim", "lr", "beta1"),
-    )
+    shape = dataset.images.shape[1:]
+    recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     gan = MLPGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = DataLoader(
-        dataset, options.batch_size, shuffle=True, seed=options.seed, backend=gan.backend
-    )
-    return run(gan, loader, options)
+    loader = loader_for(gan, dataset, seed=options.seed)
+    return run(gan, loader, run_options(options), reference=digits_to_compare(options, gan.backend))
 
 
 if __name__ == "__main__":

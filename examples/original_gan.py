@@ -4,13 +4,22 @@ Maxout and dropout, ReLU and a sigmoid, and plain momentum, as the authors had t
 10,000 training images are held out: the paper's score chooses its bandwidth on them.
 """
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 
-from minigan.data import DataLoader, mnist
+from minigan.data import mnist
 from minigan.gans.original_gan import PAPER, OriginalGAN
-from minigan.training.command import fraction, given, positive, run_command, training_parser
-from minigan.training.run import run
+from minigan.training import run
+from minigan.training.command import (
+    digits_to_compare,
+    fraction,
+    loader_for,
+    positive,
+    run_command,
+    run_options,
+    training_parser,
+    with_flags,
+)
 
 TRAIN_COUNT = 50_000
 
@@ -29,29 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--momentum", type=fraction, default=PAPER.momentum, help="in the first epoch; it grows"
     )
     options = parser.parse_args(arguments)
-    options.epochs = options.epochs or 50
-    options.batch_size = options.batch_size or 100
 
     dataset = mnist("train", options.data).first(options.train_count)
-    recipe = dataclasses.replace(
-        PAPER,
-        image_shape=dataset.images.shape[1:],
-        saturating=options.saturating,
-        updates_per_epoch=len(dataset) // options.batch_size,
-        **given(options, "latent_dim", "lr", "momentum", "k"),
-    )
+    recipe = with_flags(PAPER, options, image_shape=dataset.images.shape[1:])
+    recipe = replace(recipe, updates_per_epoch=len(dataset) // recipe.batch_size)
     gan = OriginalGAN(recipe, seed=options.seed, backend=options.backend)
     gan.start_from_mean(dataset.images)
-    loader = DataLoader(
-        dataset,
-        options.batch_size * recipe.k,
-        shuffle=True,
-        drop_last=True,
-        seed=options.seed,
-        backend=gan.backend,
-        scale=gan.value_range,
-    )
-    return run(gan, loader, options)
+    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.k)
+    return run(gan, loader, run_options(options), reference=digits_to_compare(options, gan.backend))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from minigan import plots
 from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
-from minigan.training.checkpoint import load_gan
+from minigan.training import load_gan
 from minigan.training.command import Help, backend_name, natural, positive, run_command
 
 BATCH = 256  # images drawn at a time

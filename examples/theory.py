@@ -12,8 +12,8 @@ from typing import Any
 
 from minigan.backend import set_num_threads
 from minigan.errors import UserError
+from minigan.files import atomic_write, writing
 from minigan.theory import figure1, line, pictures, ring
-from minigan.training.checkpoint import atomic_write, writing
 from minigan.training.command import natural, positive, run_command
 
 Numbers = dict[str, Any]

@@ -18,11 +18,11 @@ from safetensors.numpy import save
 from minigan.backend import get_backend, set_num_threads
 from minigan.data import DataLoader, mnist
 from minigan.evaluation.classifier import WEIGHTS, Classifier
+from minigan.files import atomic_write
 from minigan.functional import cross_entropy
 from minigan.optim import Adam
 from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
-from minigan.training.checkpoint import atomic_write
 from minigan.training.command import Help, backend_name, natural, positive, rate, run_command
 
 REACH = 2  # pixels that a batch may be moved by

@@ -4,13 +4,20 @@ Watch `distance` in metrics.csv and losses.png: once the critic has caught up wi
 after a few hundred iterations, it falls as the images improve. No loss of another GAN does that.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
-from minigan.data import DataLoader, mnist
+from minigan.data import mnist
 from minigan.gans.wgan_gp import RECIPES, WGANGP
-from minigan.training.command import given, positive, run_command, training_parser
-from minigan.training.run import run
+from minigan.training import run
+from minigan.training.command import (
+    digits_to_compare,
+    loader_for,
+    positive,
+    run_command,
+    run_options,
+    training_parser,
+    with_flags,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,25 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--penalty", type=float, default=paper.penalty, help="how much the slope counts"
     )
     options = parser.parse_args(arguments)
-    options.epochs = options.epochs or 50
-    options.batch_size = options.batch_size or 64
 
     dataset = mnist("train", options.data).first(options.train_count)
-    recipe = dataclasses.replace(
-        RECIPES[options.recipe],
-        image_shape=dataset.images.shape[1:],
-        **given(options, "latent_dim", "lr", "beta1", "n_critic", "penalty"),
-    )
+    shape = dataset.images.shape[1:]
+    recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     gan = WGANGP(recipe, seed=options.seed, backend=options.backend)
-    loader = DataLoader(
-        dataset,
-        options.batch_size * recipe.n_critic,
-        shuffle=True,
-        drop_last=True,
-        seed=options.seed,
-        backend=gan.backend,
-    )
-    return run(gan, loader, options)
+    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic)
+    return run(gan, loader, run_options(options), reference=digits_to_compare(options, gan.backend))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,14 @@
-"""The one error that a person sees as a sentence: examples print it on one line and exit with 2."""
+"""The one error that a person sees as a sentence: examples print it on one line and exit with 2.
 
-import errno
-import os
+Next: files.py.
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class UserError(ValueError):
     """What was asked for cannot be done; the message says why, and what to do instead."""
-
-
-def refuse_special_file(path: str | os.PathLike[str]) -> None:
-    """Raise OSError if a folder, pipe or device lies at `path`.
-
-    For readers of files from strangers: opening a pipe waits for its writer, and reading a device
-    may never end.
-    """
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(errno.EINVAL, "not a plain file")
 
 
 @contextmanager

@@ -19,8 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from minigan.errors import UserError
-from minigan.training.checkpoint import atomic_write
-from minigan.training.run_folder import read_metrics
+from minigan.files import atomic_write, read_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -224,7 +223,7 @@ def save_losses(
     strong one its moving average over a fiftieth of the rows. Rows that are not finite are gaps.
     """
     path = _checked(path, ".png")
-    columns = metrics if isinstance(metrics, Mapping) else read_metrics(metrics)
+    columns = metrics if isinstance(metrics, Mapping) else read_table(metrics)
     values = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
     losses = sorted(name for name in values if "loss" in name.lower())  # D before G
     losses += [name for name in values if name == "distance"]

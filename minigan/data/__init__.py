@@ -4,8 +4,8 @@ Next: loader.py, the data set and its batches.
 """
 
 from minigan.data.cifar10 import cifar10
-from minigan.data.image_folder import image_folder
 from minigan.data.loader import DataLoader, ImageDataset
 from minigan.data.mnist import mnist
+from minigan.data.pictures import image_folder
 
 __all__ = ["DataLoader", "ImageDataset", "cifar10", "image_folder", "mnist"]

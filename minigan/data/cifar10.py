@@ -6,7 +6,8 @@
                                           train_lables.json and test_lables.json lie beside them
 
 The third form, the "python version", is made of pickles. A pickle is a program that runs when it
-is opened, so we do not open it. Next: gans/gan.py, which learns to paint such images.
+is opened, so we do not open it. Next: ../gans/base.py; examples/dcgan.py --data cifar10:FOLDER
+learns to paint such images.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from minigan.data.loader import ImageDataset
-from minigan.errors import UserError, refuse_special_file
+from minigan.errors import UserError
+from minigan.files import refuse_special_file
 
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 IMAGES_PER_FILE = 10_000
@@ -44,15 +46,12 @@ CLASS_NAMES = (
 def cifar10(directory: str | Path, split: Literal["train", "test"] = "train") -> ImageDataset:
     """CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009).
 
-    Args:
-        directory: the folder with the files named above, or the one around cifar-10-batches-bin.
-        split: "train", 50,000 images, or "test", 10,000.
+    directory: the folder with the files named above, or the one around cifar-10-batches-bin.
+    split: "train", 50,000 images, or "test", 10,000.
 
-    Returns:
-        Images uint8 (N, 3, 32, 32) and labels int64 (N,).
+    Returns images uint8 (N, 3, 32, 32) and labels int64 (N,).
 
-    Raises:
-        UserError: a file is missing, damaged, or not what its name says.
+    Raises UserError if a file is missing, damaged, or not what its name says.
     """
     if split not in BATCHES:
         raise UserError(f'there is no split "{split}" of CIFAR-10: choose "train" or "test"')

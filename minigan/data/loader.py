@@ -1,7 +1,21 @@
 """A set of images in memory, and the loader that deals it out in shuffled batches.
 
 Pixels stay bytes until the moment they are dealt: the set lies once on the device as uint8, and
-each batch is gathered and scaled there. Next: mnist.py, where such a set comes from.
+each batch is gathered and scaled there. A batch is numbers first and images later:
+
+    order(epoch)    5 2 7 0 | 6 1 3 8 | 4 9        the numbers of all images, shuffled
+                              |
+    deal()                    6 1 3 8              the next of them; the bookmark moves
+                              |
+    ......................... | .......................................................
+    batch(chosen)             images 6, 1, 3, 8    gathered: (B, C, H, W) bytes
+                              |
+    _scaled                   [-1, 1]              float32: what the networks see
+
+Above the dotted line the host decides, once an epoch and once a batch. What is below it depends on
+the numbers alone, so a GPU can record it together with the networks' work, and play it again with
+other numbers (training/loop.py does that). Who only wants images writes a `for` loop, which does
+both. Next: mnist.py, where such a set comes from.
 """
 
 from __future__ import annotations
@@ -26,14 +40,12 @@ Batch = tuple[Tensor, Tensor | None]
 class ImageDataset:
     """N images of one size, and perhaps the class of each.
 
-    Attributes:
-        images: uint8 (N, C, H, W), 0 is black and 255 is white.
-        labels: int64 (N,), numbers from 0, or None where nobody knows the classes.
-        name: what to call the set in a title or a log.
-        class_names: what label 0, 1, … means; empty if there are no labels or no names.
+    images: uint8 (N, C, H, W), 0 is black and 255 is white.
+    labels: int64 (N,), numbers from 0, or None where nobody knows the classes.
+    name: what to call the set in a title or a log.
+    class_names: what label 0, 1, … means; empty if there are no labels or no names.
 
-    Raises:
-        UserError: an array has another type or shape, is empty, or holds an impossible label.
+    Raises UserError if an array has another type or shape, is empty, or holds an impossible label.
     """
 
     images: NDArray[np.uint8]
@@ -68,8 +80,7 @@ class ImageDataset:
     def first(self, count: int | None) -> ImageDataset:
         """The first `count` pictures, and a name that says so; None: all of them.
 
-        Raises:
-            UserError: there are not so many, or `count` is less than 1.
+        Raises UserError if there are not so many, or `count` is less than 1.
         """
         if count is None or count == len(self):
             return self
@@ -86,8 +97,7 @@ class ImageDataset:
         MNIST's digits go from 28 to 32 with every pixel kept. Everything else is interpolated
         (bilinear; when shrinking, over all the pixels that fall into one).
 
-        Raises:
-            UserError: the pictures are not square, or `size` is less than 1.
+        Raises UserError if the pictures are not square, or `size` is less than 1.
         """
         count, channels, side, width = self.images.shape
         if size < 1 or side != width:
@@ -123,23 +133,20 @@ class DataLoader:
     process or, through `state_dict`, in another one. To look at some pictures without moving the
     bookmark, use `batch`.
 
-    Args:
-        dataset: the images. Their bytes are brought to the backend once, here.
-        batch_size: images in a batch. The last batch of an epoch holds what is left over.
-        shuffle: a new random order in each epoch; otherwise always the order of the data set.
-        drop_last: leave out the last batch if it would be smaller than the others.
-        seed: 0 <= seed < 2**128.
-        backend: "numpy", "cupy", or what `get_backend` returned.
-        dtype: float32 or, for checks, float64.
-        scale: what black and white become. (-1, 1) suits a generator that ends in tanh, (0, 1)
-            one that ends in a sigmoid.
+    dataset: the images. Their bytes are brought to the backend once, here.
+    batch_size: images in a batch. The last batch of an epoch holds what is left over.
+    shuffle: a new random order in each epoch; otherwise always the order of the data set.
+    drop_last: leave out the last batch if it would be smaller than the others.
+    seed: 0 <= seed < 2**128.
+    backend: "numpy", "cupy", or what `get_backend` returned.
+    dtype: float32 or, for checks, float64.
+    scale: what black and white become. (-1, 1) suits a generator that ends in tanh, (0, 1) one
+    that ends in a sigmoid.
 
-    Attributes:
-        epoch: epochs finished so far, which is the number of the epoch now being dealt.
-        position: images of this epoch dealt so far.
+    The bookmark is in two attributes. `epoch`: epochs finished so far, which is the number of the
+    epoch now being dealt. `position`: images of this epoch dealt so far.
 
-    Raises:
-        UserError: an argument makes no sense, or there is not one batch to deal.
+    Raises UserError if an argument makes no sense, or there is not one batch to deal.
     """
 
     def __init__(
@@ -234,8 +241,7 @@ class DataLoader:
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Go on from such a bookmark: the next `for` loop deals the rest of its epoch.
 
-        Raises:
-            UserError: `state` is not a bookmark, or one in a larger data set.
+        Raises UserError if `state` is not a bookmark, or one in a larger data set.
         """
         place = dict(state) if isinstance(state, Mapping) else {}
         whole = all(type(number) is int and number >= 0 for number in place.values())

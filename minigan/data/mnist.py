@@ -6,7 +6,7 @@ An IDX file is a magic number, a few sizes and then the bytes, in this order:
     0x00000801, N, labels…                      labels: unsigned bytes, 1 dimension
 
 with big-endian 32-bit numbers. Such a file may come from anywhere, so nothing that it says about
-itself is believed before it is compared with what is there. Next: image_folder.py.
+itself is believed before it is compared with what is there. Next: pictures/folder.py.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from minigan.data.loader import ImageDataset
 from minigan.errors import UserError
+from minigan.files import largest_content
 
 PACKAGED = Path(__file__).parent / "files"
 
@@ -42,10 +43,6 @@ SHA256 = {  # of the packaged files, decompressed
 CLASSES = 10
 CONTENT = {1: "labels", 3: "images"}  # the number of dimensions tells which
 
-# Pictures shrink to a fifth when compressed, blank paper to a thousandth. A file that promises more
-# than this many times its own size is no picture book, and reading it could fill the memory.
-LARGEST_EXPANSION = 100
-SMALL = 1 << 20  # bytes that anybody may promise: a set of a few blank pictures is still read
 CHUNK = 1 << 20  # bytes decompressed at a time
 
 OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open}
@@ -56,18 +53,15 @@ def mnist(
 ) -> ImageDataset:
     """MNIST (LeCun, Cortes and Burges, 1998), or another ten-class set in files of the same names.
 
-    Args:
-        split: "train", 60,000 images of MNIST, or "test", 10,000.
-        directory: where to find another set, such as Fashion-MNIST: a folder that holds
-            train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
-            t10k-labels-idx1-ubyte, or two of them, plain or with .gz behind the name.
+    split: "train", 60,000 images of MNIST, or "test", 10,000.
+    directory: where to find another set, such as Fashion-MNIST: a folder that holds
+    train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+    t10k-labels-idx1-ubyte, or two of them, plain or with .gz behind the name.
 
-    Returns:
-        Images uint8 (N, 1, 28, 28), or of the size that the files state, and labels int64 (N,).
+    Returns images uint8 (N, 1, 28, 28), or of the size that the files state, and labels int64 (N,).
 
-    Raises:
-        UserError: a file is missing, damaged, or not what its name says. No more memory is used
-            than 100 times the size of a file, and 1 MiB.
+    Raises UserError if a file is missing, damaged, or not what its name says. No more memory is
+    used than 100 times the size of a file, and 1 MiB.
     """
     if split not in FILES:
         raise UserError(f'there is no split "{split}" of MNIST: choose "train" or "test"')
@@ -107,13 +101,11 @@ def _find(name: str, directory: str | Path | None) -> Path:
 def read_idx(path: Path, dimensions: Literal[1, 3], sha256: str | None = None) -> NDArray[np.uint8]:
     """The bytes of an IDX file with so many dimensions: (N,) labels, or (N, rows, columns).
 
-    Args:
-        path: a file; .gz and .xz at the end of its name say how it is compressed.
-        dimensions: 1 for labels, 3 for images.
-        sha256: the sum, in hexadecimal, that the decompressed file must have; None for any.
+    path: a file; .gz and .xz at the end of its name say how it is compressed.
+    dimensions: 1 for labels, 3 for images.
+    sha256: the sum, in hexadecimal, that the decompressed file must have; None for any.
 
-    Raises:
-        UserError: one line that names the file and what is wrong with it.
+    Raises UserError, one line that names the file and what is wrong with it.
     """
     try:
         with OPENERS.get(path.suffix, _open_plain)(path) as file:
@@ -158,7 +150,7 @@ def _checked_shape(path: Path, header: bytes, dimensions: Literal[1, 3]) -> tupl
     promised = math.prod(shape)
     if promised == 0:
         raise UserError(f"{path} holds no {wanted}: its header states the sizes {tuple(shape)}")
-    most = LARGEST_EXPANSION * size + SMALL if path.suffix in OPENERS else size
+    most = largest_content(size) if path.suffix in OPENERS else size
     if promised > most:
         raise UserError(
             f"{path} is cut off or damaged: its header promises {promised} bytes of {wanted}, "

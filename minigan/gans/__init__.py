@@ -66,6 +66,9 @@ def rebuild(
     known = {field.name for field in fields(settings_class)}
     if not isinstance(settings, dict):
         raise UserError(f"{where} holds no settings of a {system}")
+    if "epochs" not in settings:  # version 0.1, which kept these four outside of the settings
+        settings = {"average": plain.get("average"), **settings}
+        known -= {"epochs", "batch_size", "drop_last"}  # they take the recipe's defaults
     if set(settings) != known:
         raise UserError(f"{where} has settings of another version: {sorted(set(settings) ^ known)}")
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}

@@ -239,9 +239,19 @@ class GAN:
         self.random.load_state_dict(plain["random"])
 
     def not_finite(self) -> str | None:
-        """The first parameter or buffer that holds NaN or infinity, by name, or None."""
+        """The first parameter, buffer or moment that holds NaN or infinity, by name, or None."""
         for name in ("generator", "discriminator"):
             for key, array in self._parts()[name].state_dict().items():
                 if not bool(self.backend.xp.isfinite(array).all()):
                     return f"{name}.{key}"
+        return self.not_finite_parameter()
+
+    def not_finite_parameter(self) -> str | None:
+        """The same of the parameters and their moments alone, quickly: the optimizers know."""
+        for name in ("generator", "discriminator"):
+            if found := self._parts()[f"{name}_optimizer"].not_finite():
+                index, moment = found
+                parameters = list(self._parts()[name].named_parameters())
+                where = f"{name}.{parameters[index][0]}"
+                return f"{moment} of {where}" if moment else where
         return None

@@ -40,6 +40,7 @@ class Recipe(gan.Recipe):
     dropout: float = 0.3
     lr: float = 1e-4
     beta1: float = 0.9
+    epochs: int = 30
     classes: int = 10
     label_dim: int = 10  # numbers in the learned vector of a label
     n_critic: int = 1  # discriminator updates, on fresh images each, for one of the generator

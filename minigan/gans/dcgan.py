@@ -49,6 +49,10 @@ class Recipe:
     loss: str = "bce"  # or "logits"
     lr: float = 2e-4
     beta1: float = 0.5
+    epochs: int = 5  # passes over the data
+    batch_size: int = 128
+    drop_last: bool = False  # whether an epoch's last batch is left out if it is smaller
+    average: float | None = None  # the decay of the average of G's weights, if one is kept
 
 
 TUTORIAL = Recipe()

@@ -37,17 +37,23 @@ class Recipe:
     dropout: float = 0.0  # in D, after each hidden layer
     lr: float = 2e-4
     beta1: float = 0.5
+    epochs: int = 200  # passes over the data
+    batch_size: int = 64
+    drop_last: bool = False  # whether an epoch's last batch is left out if it is smaller
+    average: float | None = None  # the decay of the average of G's weights, if one is kept
 
 
 RECIPES = {
     "tutorial": Recipe(),
-    "corrected": Recipe(norm_eps=1e-5),
+    "corrected": Recipe(norm_eps=1e-5, epochs=25, average=0.999),
     # The perceptrons of conditional_gan.py without the label: no batch norm, but dropout in D.
     "dropout": Recipe(
         generator_widths=(256, 512, 1024),
         discriminator_widths=(1024, 512, 256),
         norm_eps=None,
         dropout=0.3,
+        epochs=40,
+        batch_size=128,
     ),
 }
 

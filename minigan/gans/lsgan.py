@@ -44,6 +44,10 @@ class Recipe:
     black: float = 0.0  # a black pixel; a white one is 1
     lr: float = 2e-4
     beta1: float = 0.5
+    epochs: int = 50  # passes over the data
+    batch_size: int = 512
+    drop_last: bool = True  # whether an epoch's last batch is left out if it is smaller
+    average: float | None = None  # the decay of the average of G's weights, if one is kept
 
 
 RECIPES = {

@@ -52,6 +52,10 @@ class Recipe:
     final_momentum: float = 0.7  # from epoch `momentum_epochs` on
     momentum_epochs: int = 250
     updates_per_epoch: int = 500  # of D: 50,000 images in batches of 100
+    epochs: int = 50  # passes over the data
+    batch_size: int = 100
+    drop_last: bool = True  # whether an epoch's last batch is left out if it is smaller
+    average: float | None = None  # the decay of the average of G's weights, if one is kept
 
     def __post_init__(self) -> None:
         if self.k < 1:

@@ -41,6 +41,8 @@ class Recipe(gan.Recipe):
     lr: float = 1e-4
     beta1: float = 0.0
     beta2: float = 0.9
+    epochs: int = 50
+    drop_last: bool = True
 
     def __post_init__(self) -> None:
         if self.n_critic < 1:

@@ -1,19 +1,27 @@
 """The command line that all examples share: flags, and errors as one line with exit code 2.
 
-Next: run.py, what happens with the flags.
+A flag of the recipe has the name of the recipe's field, and a flag of the run has the name of the
+field in options.py. Next: session.py, what happens with the flags.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
-from minigan.backend import automatic_backend, prepare_process
+from minigan.backend import Backend, automatic_backend, prepare_process
+from minigan.data.loader import DataLoader, ImageDataset
 from minigan.errors import UserError
+from minigan.evaluation.evaluate import Reference
+from minigan.gans.base import GAN
+from minigan.training.options import RunOptions
+
+Recipe = TypeVar("Recipe")
 
 
 def positive(text: str) -> int:
@@ -82,7 +90,7 @@ def training_parser(
     """The flags of every example that trains; an example adds its own.
 
     `out` is the default run folder; `data` says what --data takes; `adam`, whether its optimizer
-    has betas. Flags whose default depends on the recipe are None until the example fills them in.
+    has betas. Flags of the recipe are None unless they are given.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=Help)
     add = parser.add_argument
@@ -111,9 +119,36 @@ def training_parser(
     return parser
 
 
-def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
-    """Those of the flags that the command line sets: they replace the recipe's own values."""
-    return {name: value for name in names if (value := getattr(options, name)) is not None}
+def with_flags(recipe: Recipe, flags: argparse.Namespace, **others: Any) -> Recipe:
+    """The recipe, with the values that the command line gives instead, and with these others."""
+    names = [field.name for field in dataclasses.fields(recipe)]  # type: ignore[arg-type]
+    given = {name: value for name in names if (value := getattr(flags, name, None)) is not None}
+    return dataclasses.replace(recipe, **{**given, **others})  # type: ignore[type-var]
+
+
+def run_options(flags: argparse.Namespace) -> RunOptions:
+    """The flags that are not about the recipe, but about the run."""
+    names = [field.name for field in dataclasses.fields(RunOptions)]
+    return RunOptions(**{name: getattr(flags, name) for name in names})
+
+
+def loader_for(gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1) -> DataLoader:
+    """The recipe's shuffled batches; for a round of several `updates`, so many of them in one."""
+    recipe = gan.settings
+    return DataLoader(
+        dataset,
+        recipe.batch_size * updates,
+        shuffle=True,
+        drop_last=recipe.drop_last,
+        seed=seed,
+        backend=gan.backend,
+        scale=gan.value_range,
+    )
+
+
+def digits_to_compare(flags: argparse.Namespace, backend: Backend) -> Reference | None:
+    """The real digits for --evaluate-every, if it is given: those of --data, or MNIST."""
+    return Reference.mnist(flags.data, backend=backend) if flags.evaluate_every else None
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:

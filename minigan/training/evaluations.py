@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from minigan.errors import UserError, refuse_special_file
+from minigan.errors import UserError
 from minigan.evaluation.evaluate import COUNT, Reference, draw, evaluate
+from minigan.files import atomic_write, refuse_special_file
 from minigan.gans.base import GAN
-from minigan.training.checkpoint import atomic_write, previous_of, save_checkpoint
+from minigan.training.checkpoint import previous_of, save_checkpoint
 
 TABLE = "evaluation.csv"
 BEST = "best.safetensors"
-MADE = ("evaluation*", f"{BEST}*")  # what this file and examples/evaluate.py put in a run folder
+MADE = (TABLE, f"{BEST}*")  # what this file puts in a run folder
 
 Row = Mapping[str, Any]  # numbers, or their text where they were read from a file
 State = Callable[[], tuple[Mapping[str, np.ndarray], dict[str, Any]]]

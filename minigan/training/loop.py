@@ -1,7 +1,7 @@
 """The training loop: deal a batch, play a round, report.
 
 `train` is a generator: the caller's `for` loop decides what to do with each report, so there are
-no callbacks. run.py is one such caller, and gans/ has the rounds.
+no callbacks. session.py is one such caller, and gans/ has the rounds. Next: options.py.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def train(
         return gan.play_round(*loader.batch(chosen))
 
     # The batch is gathered in there, so that a GPU can record that together with the round.
-    play = gan.backend.compiled(play_round, owner=gan)
+    next_round = gan.backend.compiled(play_round, owner=gan)
     gan.train()
     while loader.epoch < epochs and (max_steps is None or iteration < max_steps):
         epoch = loader.epoch + 1
         for chosen in loader.deal():
-            losses = play(chosen)
+            losses = next_round(chosen)
             iteration += 1
             yield Report(iteration, epoch, len(chosen), losses)
             if iteration == max_steps:

@@ -1,6 +1,6 @@
 """The progress bar: losses, images a second and time left on a terminal, plain lines elsewhere.
 
-Next: run_folder.py, which keeps what the bar only shows.
+Next: evaluations.py.
 """
 
 from __future__ import annotations

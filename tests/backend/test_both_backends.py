@@ -17,9 +17,9 @@ from minigan.data.loader import DataLoader, ImageDataset
 from minigan.gans import SYSTEMS, conditional_gan, dcgan, gan, lsgan, original_gan, wgan_gp
 from minigan.gans.gan import MLPGAN
 from minigan.training.checkpoint import load_checkpoint, save_checkpoint
-from minigan.training.command import training_parser
+from minigan.training.command import run_options, training_parser
 from minigan.training.loop import train
-from minigan.training.run import run
+from minigan.training.session import run
 
 SHAPE = (1, 8, 8)
 WIDTHS = {"generator_widths": (6, 8), "discriminator_widths": (8, 6)}
@@ -224,10 +224,10 @@ def test_a_run_resumes_bit_for_bit_and_on_the_other_backend(gpu: Any, tmp_path: 
     def play(folder: str, steps: int, *flags: str) -> dict[str, np.ndarray]:
         arguments = [*flags, "--max-steps", str(steps), "--out", str(tmp_path / folder)]
         parser = training_parser("", out="", data="")
-        options = parser.parse_args([*arguments, "--epochs", "9", "--log-every", "1"])
+        options = parser.parse_args([*arguments, "--log-every", "1"])
         system = build("gan", options.backend, "float32")
         loader = DataLoader(dataset(30), 12, shuffle=True, seed=3, backend=system.backend)
-        assert run(system, loader, options) == 0
+        assert run(system, loader, run_options(options)) == 0
         return load_checkpoint(tmp_path / folder / "checkpoint.safetensors").tensors
 
     whole = play("whole", 8, "--backend", "cupy")

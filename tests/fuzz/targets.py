@@ -32,9 +32,10 @@ import numpy as np
 from PIL import Image
 
 from minigan.data.cifar10 import cifar10
-from minigan.data.image_folder import image_folder
-from minigan.data.mnist import LARGEST_EXPANSION, read_idx
+from minigan.data.mnist import read_idx
+from minigan.data.pictures import image_folder
 from minigan.errors import UserError
+from minigan.files import LARGEST_EXPANSION
 from minigan.gans import (
     DCGAN,
     LSGAN,
@@ -51,7 +52,8 @@ from minigan.gans import (
     wgan_gp,
 )
 from minigan.training.checkpoint import load_checkpoint, previous_of, save_checkpoint
-from minigan.training.run_folder import RunFolder, read_config, read_metrics
+from minigan.training.folder import RunFolder, read_config
+from minigan.training.metrics import read_metrics
 
 CONSTANT = 4 << 20  # bytes that a reader may take whatever the file: buffers, tables, networks
 
@@ -223,7 +225,7 @@ def archive(content: bytes) -> np.ndarray | None:
 
 
 def _images(path: Path, size: int) -> np.ndarray | None:
-    module = importlib.import_module("minigan.data.image_folder")
+    module = importlib.import_module("minigan.data.pictures.decode")
     try:
         with (
             mock.patch.object(module, "LARGEST_IMAGE", FEW_PIXELS),

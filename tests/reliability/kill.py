@@ -26,7 +26,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from small_run import contents, small_run  # noqa: E402
 
-from minigan.training.checkpoint import leftovers_of, previous_of  # noqa: E402
+from minigan.files import leftovers_of  # noqa: E402
+from minigan.training.checkpoint import previous_of  # noqa: E402
 
 STEPS = 400
 LONGEST_SAVE = 0.005  # seconds

@@ -15,9 +15,8 @@ import numpy as np
 from minigan.data import ImageDataset
 from minigan.data.loader import DataLoader
 from minigan.gans.gan import MLPGAN, Recipe
-from minigan.training import Report
-from minigan.training.command import training_parser
-from minigan.training.run import run
+from minigan.training import Report, run
+from minigan.training.command import run_options, training_parser
 
 RECIPE = Recipe(
     latent_dim=3,
@@ -25,8 +24,11 @@ RECIPE = Recipe(
     generator_widths=(8, 8),
     discriminator_widths=(8,),
     dropout=0.3,
+    epochs=10**6,
+    batch_size=8,
+    average=0.9,
 )
-OFTEN = ["--batch-size", "8", "--log-every", "1", "--sample-every", "20", "--checkpoint-every", "4"]
+OFTEN = ["--log-every", "1", "--sample-every", "20", "--checkpoint-every", "4"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -58,8 +60,5 @@ def small_run(
 ) -> int:
     """Train in `folder`, with further flags of the examples; the exit code."""
     parser = training_parser("A small run.", out="run", data="nothing")
-    options = parser.parse_args(
-        [*OFTEN, "--threads", "1", "--average", "0.9", "--out", str(folder), *arguments]
-    )
-    options.epochs = options.epochs or 10**6
-    return run(gan or small_gan(seed), small_loader(seed), options, describe=describe)
+    flags = parser.parse_args([*OFTEN, "--threads", "1", "--out", str(folder), *arguments])
+    return run(gan or small_gan(seed), small_loader(seed), run_options(flags), describe=describe)

@@ -13,7 +13,7 @@ from small_run import contents, small_run
 
 from minigan.errors import UserError
 from minigan.training.checkpoint import load_checkpoint, save_checkpoint
-from minigan.training.run import _stop_when_asked
+from minigan.training.stopping import stop_when_asked
 
 COMMAND = """
 import sys
@@ -69,7 +69,7 @@ def test_asked_to_stop_it_saves_first(number, tmp_path):
 
 def test_a_second_ctrl_c_does_not_wait():
     before = signal.getsignal(signal.SIGINT)  # of a background job, for instance, it is ignored
-    with _stop_when_asked() as asked:
+    with stop_when_asked() as asked:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         assert asked == [signal.SIGINT, signal.SIGTERM]

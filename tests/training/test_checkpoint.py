@@ -17,15 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minigan.errors import UserError
-from minigan.gans.gan import MLPGAN, Recipe
-from minigan.training import checkpoint as module
-from minigan.training.checkpoint import (
-    atomic_write,
-    load_checkpoint,
-    load_gan,
-    previous_of,
-    save_checkpoint,
-)
+from minigan.files import leftovers_of
+from minigan.training.checkpoint import load_checkpoint, previous_of, save_checkpoint
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", ">f4", ">i8"]
 ARRAYS = st.sampled_from(DTYPES).flatmap(
@@ -77,17 +70,6 @@ def test_round_trip(tmp_path_factory, tensors, metadata):
     assert back.tensors.keys() == tensors.keys()
     for name, array in tensors.items():
         assert same(back.tensors[name], array.astype(array.dtype.newbyteorder("=")))
-
-
-def test_load_gan_draws_what_the_saved_one_draws(tmp_path):
-    gan = MLPGAN(Recipe(generator_widths=(8, 8), discriminator_widths=(8, 8)), seed=3)
-    save_checkpoint(tmp_path / "checkpoint.safetensors", *gan.state())
-    noise = gan.sample_noise(4)
-    expected = gan.sample(noise).numpy()
-    for path in (tmp_path, tmp_path / "checkpoint.safetensors"):
-        np.testing.assert_array_equal(load_gan(path).sample(noise).numpy(), expected)
-    with pytest.raises(UserError, match="nowhere"):
-        load_gan(tmp_path / "nowhere")
 
 
 def test_shapes_and_numbers_that_are_easily_lost(path):
@@ -342,31 +324,12 @@ def test_a_place_that_cannot_be_written_to():
         save("/proc/nowhere/c.safetensors", 1)
 
 
-def test_atomic_write_shows_all_or_nothing(tmp_path):
-    path = tmp_path / "new" / "file.txt"
-    with atomic_write(path) as temporary:
-        temporary.write_text("one")
-        assert not path.exists()
-    for error in (KeyboardInterrupt, ZeroDivisionError):
-        with pytest.raises(error), atomic_write(path) as temporary:
-            temporary.write_text("half")
-            raise error
-    assert path.read_text() == "one" and os.listdir(path.parent) == ["file.txt"]
-    assert path.stat().st_mode & 0o777 == 0o666 & ~current_umask()
-
-
-def current_umask():
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
-
-
 def test_contents_reach_the_disk_before_the_name(path, monkeypatch):
     calls = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)
         monkeypatch.setattr(
-            module.os, name, lambda *a, name=name, real=real: [calls.append(name), real(*a)][1]
+            os, name, lambda *a, name=name, real=real: [calls.append(name), real(*a)][1]
         )
     save(path, 1)
     assert calls == ["fsync", "replace", "fsync"]  # the file, its name, the folder
@@ -433,7 +396,7 @@ def test_killed_at_random_instants(path):
     assert int(last) >= 22  # each child has saved
     assert set(os.listdir(path.parent)) <= {
         *(path.name, previous_of(path).name),
-        *(leftover.name for leftover in module.leftovers_of(path)),
+        *(leftover.name for leftover in leftovers_of(path)),
     }
 
 

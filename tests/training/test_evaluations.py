@@ -13,9 +13,10 @@ from minigan.gans import rebuild
 from minigan.gans.gan import MLPGAN, Recipe
 from minigan.training import evaluations
 from minigan.training.checkpoint import load_checkpoint
-from minigan.training.command import training_parser
+from minigan.training.command import run_options, training_parser, with_flags
 from minigan.training.evaluations import Evaluations
-from minigan.training.run import Session, run
+from minigan.training.folder import note_drawn
+from minigan.training.session import Session, run
 
 SMALL = Recipe(latent_dim=4, generator_widths=(8,), discriminator_widths=(8,), lr=0.01)
 
@@ -39,14 +40,14 @@ def reference(digits):
 def train(monkeypatch, digits, reference):
     """Train in a folder, 4 batches an epoch, with the flags given; its curves are not drawn."""
     monkeypatch.setattr(Session, "_finish", lambda session: None)
-    monkeypatch.setattr(Reference, "mnist", lambda directory, *, backend: reference)
     monkeypatch.setattr(Evaluations.__init__, "__kwdefaults__", {"count": 140})
 
     def call(folder, *flags, recipe=SMALL):
         parser = training_parser("", out="", data="")
         options = parser.parse_args(["--out", str(folder), *flags])
         loader = DataLoader(digits, 50, shuffle=True)
-        return run(MLPGAN(recipe), loader, options)
+        gan = MLPGAN(with_flags(recipe, options))
+        return run(gan, loader, run_options(options), reference=reference)
 
     return call
 
@@ -120,6 +121,7 @@ def test_an_interrupted_run_ends_with_the_same_files(train, quick, tmp_path, sto
 def test_overwriting_removes_the_old_evaluations(train, quick, tmp_path):
     train(tmp_path, "--epochs", "2", "--evaluate-every", "1")
     (tmp_path / "evaluation.json").write_text("{}")
+    note_drawn(tmp_path, ["evaluation.json"])
     train(tmp_path, "--epochs", "2", "--overwrite")
     left = {path.name for path in tmp_path.iterdir()}
     assert not left & {"evaluation.csv", "evaluation.json", "best.safetensors"}

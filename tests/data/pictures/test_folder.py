@@ -1,11 +1,11 @@
 """Folders and zip files of pictures: right pixels, a faithful cache, and nothing let in."""
 
-import importlib
 import io
 import json
 import os
 import struct
 import sys
+import threading
 import tracemalloc
 import warnings
 import zipfile
@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from minigan.data.image_folder import image_folder
+from minigan import files
+from minigan.data import image_folder
+from minigan.data.pictures.decode import Decoder
 from minigan.errors import UserError
-
-module = importlib.import_module("minigan.data.image_folder")
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -364,13 +364,13 @@ def folder(tmp_path):
 def decoded(monkeypatch):
     """The number of files decoded so far, in a list of one."""
     count = [0]
-    decode = module._Decoder._decode
+    decode = Decoder._decode
 
     def counted(self, file):
         count[0] += 1
         return decode(self, file)
 
-    monkeypatch.setattr(module._Decoder, "_decode", counted)
+    monkeypatch.setattr(Decoder, "_decode", counted)
     return count
 
 
@@ -505,7 +505,7 @@ def test_an_interrupted_rebuild_harms_nothing(folder, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.os, "fsync", interrupted)
+        patch.setattr(files.os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
             image_folder(folder, 8, cache=cache)
     assert cache.read_bytes() == before
@@ -514,35 +514,49 @@ def test_an_interrupted_rebuild_harms_nothing(folder, tmp_path, monkeypatch):
 
 
 def test_what_a_killed_process_left_behind_is_removed(folder, tmp_path):
-    """Each is as large as the cache; and one that is still being written must stay."""
-    abandoned, busy = (tmp_path / f".a.npy.{digit * 32}" for digit in "4c")
-    somebodys = tmp_path / ".a.npy.backup"
-    for path in (abandoned, busy, somebodys):
+    """It is as large as the cache."""
+    abandoned, somebodys = tmp_path / ".a.npy.tmp", tmp_path / ".a.npy.backup"
+    for path in (abandoned, somebodys):
         path.write_bytes(b"half a cache")
-    with open(busy, "rb") as file:
-        assert module._claim(file)
-        image_folder(folder, 8, cache=tmp_path / "a.npy")
-        assert busy.exists() and not abandoned.exists()
-    image_folder(folder, 8, 1, cache=tmp_path / "a.npy")
-    assert not busy.exists() and somebodys.exists()
+    assert len(image_folder(folder, 8, cache=tmp_path / "a.npy")) == 3
+    assert not abandoned.exists() and somebodys.exists()
+
+
+def test_of_two_who_need_the_same_pictures_one_decodes_and_the_other_waits(
+    folder, tmp_path, decoded
+):
+    start = threading.Barrier(2)
+    results = []
+
+    def read():
+        start.wait()
+        results.append(image_folder(folder, 8, cache=tmp_path / "c.npy"))
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert decoded == [3]
+    assert [colors(dataset) for dataset in results] == [[RED, GREEN, BLUE]] * 2
 
 
 def test_a_full_disk_is_said(folder, tmp_path, monkeypatch):
     def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     said = message(folder, 8, cache=tmp_path / "c.npy")
-    assert said.endswith("c.npy cannot be written: No space left on device")
+    assert said.startswith("Cannot write") and "c.npy (No space left on device)" in said
     assert not [p for p in tmp_path.iterdir() if p.is_file()]
 
 
 def test_a_cache_that_cannot_be_one(folder, tmp_path):
     assert "must be a .npy file, not" in message(folder, 8, cache=tmp_path / "c.json")
     (tmp_path / "file").write_text("")
-    assert "cannot be written" in message(folder, 8, cache=tmp_path / "file" / "c.npy")
+    assert "Cannot write" in message(folder, 8, cache=tmp_path / "file" / "c.npy")
     (tmp_path / "c.npy").mkdir()
-    assert "cannot be written" in message(folder, 8, cache=tmp_path / "c.npy")
+    assert "Cannot write" in message(folder, 8, cache=tmp_path / "c.npy")
 
 
 def test_nothing_is_cached_when_nothing_can_be_read(tmp_path):

@@ -1,19 +1,18 @@
 """One training run in one folder: everything around the loop.
 
 It resumes or starts, trains, keeps metrics, pictures and checkpoints, stops when asked to, and
-refuses to go on with numbers that are no longer finite.
+refuses to go on with numbers that are no longer finite. Next: stopping.py, then folder.py, where
+all of it goes.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import operator
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,14 +28,15 @@ from minigan.nn import BatchNorm1d
 from minigan.tensor import Tensor, detect_anomaly
 from minigan.training import evaluations
 from minigan.training.evaluations import Evaluations
+from minigan.training.folder import RunFolder
 from minigan.training.loop import Report, train
+from minigan.training.options import RunOptions
 from minigan.training.progress import ProgressBar
-from minigan.training.run_folder import RunFolder
+from minigan.training.stopping import stop_when_asked
 
 # Settings that a resumed run may change: they do not alter what an iteration computes, although
 # another number of threads may round it otherwise.
 FREE = (
-    "epochs",
     "max_steps",
     "sample_every",
     "checkpoint_every",
@@ -44,9 +44,9 @@ FREE = (
     "evaluate_every",
     "threads",
 )
-
-# What examples/latent_walk.py draws into a run folder.
-WALKS = ("walk_linear.*", "walk_spherical.*", "choices.png", "arithmetic.png")
+# Choices of the recipe that version 0.1 kept outside of it: a folder of that time does not say them
+# in its settings. It does say batch_size and average beside them, where they are still compared.
+SINCE_0_1 = ("settings.epochs", "settings.batch_size", "settings.average", "settings.drop_last")
 
 Picture = Callable[[GAN], Tensor]
 
@@ -54,46 +54,51 @@ Picture = Callable[[GAN], Tensor]
 def run(
     gan: GAN,
     loader: DataLoader,
-    options: argparse.Namespace,
+    options: RunOptions,
     *,
     picture: Picture | None = None,
     columns: int | None = None,
     describe: Callable[[Report], str] | None = None,
-    also_made: Sequence[str] = (),
+    reference: Reference | None = None,
 ) -> int:
-    """Train as the command line's `options` say, in the folder `options.out`. Returns 0, or 130
-    if it was asked to stop (Ctrl-C or SIGTERM), after saving.
+    """Train for the recipe's epochs, in the folder `options.out`. Returns 0, or 130 if it was asked
+    to stop (Ctrl-C or SIGTERM), after saving.
 
     picture: the images of a sample picture; by default, 25 of the same noise each time.
     columns: how many of them stand side by side.
     describe: one line for the terminal at every sample picture, if the tutorial prints one.
-    also_made: patterns of what the caller draws into the folder: --overwrite removes it, too.
+    reference: the real images that `options.evaluate_every` compares with.
     """
     _refuse_single_images(gan, loader)
+    if options.evaluate_every and reference is None:
+        raise UserError("--evaluate-every needs real images to compare with: leave it out")
     if options.threads:
         set_num_threads(options.threads)
+    recipe = gan.settings
     config = {
         "system": gan.name,
-        "settings": dataclasses.asdict(gan.settings),
+        "settings": dataclasses.asdict(recipe),
         "data": loader.dataset.name,
         "backend": gan.backend.name,
-        "batch_size": loader.batch_size,
+        "batch_size": loader.batch_size,  # of a round, which may hold several of the recipe's
         "seed": options.seed,
+        "epochs": recipe.epochs,
         **{name: getattr(options, name) for name in FREE},
     }
-    if options.average is not None:
-        gan.keep_average(options.average)
-        config["average"] = options.average
+    if recipe.average is not None:
+        gan.keep_average(recipe.average)
+        config["average"] = recipe.average
     with RunFolder.open(
         options.out,
         config,
         resume=options.resume,
         overwrite=options.overwrite,
-        may_differ=(*FREE, "backend"),
-        also_made=("tensorboard/events*", *evaluations.MADE, *WALKS, *also_made),
+        may_differ=(*FREE, "epochs", "settings.epochs", "backend"),
+        may_lack=SINCE_0_1,
+        also_made=("tensorboard/events*", *evaluations.MADE),
     ) as folder:
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
-        return session.run()
+        return session.carry_out(reference)
 
 
 def _refuse_single_images(gan: GAN, loader: DataLoader) -> None:
@@ -120,7 +125,7 @@ class Session:
         gan: GAN,
         loader: DataLoader,
         folder: RunFolder,
-        options: argparse.Namespace,
+        options: RunOptions,
         picture: Picture,
         columns: int | None,
         describe: Callable[[Report], str] | None,
@@ -132,14 +137,14 @@ class Session:
         self.writer = _tensorboard(folder) if options.tensorboard else None
         self.evaluations: Evaluations | None = None
 
-    def run(self) -> int:
-        options = self.options
+    def carry_out(self, reference: Reference | None) -> int:
+        """From where the folder stands to the end; the exit code."""
+        options, epochs = self.options, self.gan.settings.epochs
         self._restore()
         began = self.iteration
-        if options.evaluate_every:
-            reference = Reference.mnist(options.data, backend=self.gan.backend)
+        if reference and options.evaluate_every:
             self.evaluations = Evaluations(self.folder.path, self.gan, reference, self.iteration)
-        total = options.epochs * len(self.loader)
+        total = epochs * len(self.loader)
         if options.max_steps:
             total = min(total, options.max_steps)
         if self.iteration == 0:
@@ -147,8 +152,8 @@ class Session:
         watch = detect_anomaly() if options.detect_anomaly else nullcontext()
         with (
             watch,
-            _stop_when_asked() as asked,
-            ProgressBar(total, initial=self.iteration, epochs=options.epochs) as bar,
+            stop_when_asked() as asked,
+            ProgressBar(total, initial=self.iteration, epochs=epochs) as bar,
         ):
             for note in (self.folder.note, self.note):
                 if note:
@@ -156,7 +161,7 @@ class Session:
             reports = train(
                 self.gan,
                 self.loader,
-                epochs=options.epochs,
+                epochs=epochs,
                 max_steps=options.max_steps,
                 iteration=self.iteration,
             )
@@ -211,7 +216,9 @@ class Session:
                 self.gan.load_state(checkpoint.tensors, checkpoint.metadata)
                 self.loader.load_state_dict(checkpoint.metadata["loader"])
                 self.iteration = self.saved = operator.index(checkpoint.metadata["iteration"])
-        self.folder.cut_back_to(self.iteration if checkpoint else None)
+        self.folder.cut_back_to(
+            self.iteration if checkpoint else None, sample_was_due=self._sample_is_due()
+        )
 
     def _take(self, report: Report, bar: ProgressBar) -> None:
         """Do with one report what is due."""
@@ -220,13 +227,14 @@ class Session:
         if report.iteration % options.log_every == 0:
             self._log(report)
         bar.update(report.iteration, report.losses, images=report.images, epoch=report.epoch)
-        if report.iteration % options.sample_every == 0:
+        if self._sample_is_due():
             self._save_picture()
             if self.describe:
                 bar.write(self.describe(report))
         if self.loader.epoch == report.epoch:  # the loader stands at the next epoch already
             bar.end_epoch(report.epoch)
-            if self.evaluations and report.epoch % options.evaluate_every == 0:
+            every = options.evaluate_every
+            if self.evaluations and every and report.epoch % every == 0:
                 line = self.evaluations.take(self.iteration, report.epoch, self._state)
                 bar.write(line)
         # After the evaluation: a run that goes on from this checkpoint does not repeat it.
@@ -241,7 +249,7 @@ class Session:
                 where = f"; the first bad numbers are in {culprit}" if culprit else ""
                 raise self._diverged(report.iteration, f"{name} is {value}{where}")
         # Outputs that saturate can hide infinite weights from the losses.
-        if culprit := self._not_finite():
+        if culprit := self.gan.not_finite_parameter():
             raise self._diverged(report.iteration, f"{culprit} holds NaN or infinity")
         row = {"iteration": report.iteration, "epoch": report.epoch, **values}
         self.folder.append_metrics(row)
@@ -249,16 +257,8 @@ class Session:
             for name, value in values.items():
                 self.writer.add_scalar(name, value, report.iteration)
 
-    def _not_finite(self) -> str | None:
-        """The first parameter, or moment of one, that holds NaN or infinity, by name, or None."""
-        for name in ("generator", "discriminator"):
-            optimizer = getattr(self.gan, f"{name}_optimizer")
-            if found := optimizer.not_finite():
-                index, moment = found
-                parameters = list(getattr(self.gan, name).named_parameters())
-                where = f"{name}.{parameters[index][0]}"
-                return f"{moment} of {where}" if moment else where
-        return None
+    def _sample_is_due(self) -> bool:
+        return self.iteration % self.options.sample_every == 0
 
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
@@ -270,7 +270,7 @@ class Session:
     def _save(self) -> None:
         if self.saved == self.iteration:
             return
-        if culprit := self.gan.not_finite() or self._not_finite():
+        if culprit := self.gan.not_finite():
             raise self._diverged(self.iteration, f"{culprit} holds NaN or infinity")
         self.folder.save_checkpoint(*self._state())
         self.saved = self.iteration
@@ -286,7 +286,9 @@ class Session:
         return arrays, plain
 
     def _finish(self) -> None:
-        """The pictures of the whole run."""
+        """The pictures of the whole run, the last of which shows how far it has come."""
+        if not self._sample_is_due():
+            self._save_picture()
         frames = [np.asarray(Image.open(path)) for path in self.folder.sample_paths()]
         plots.save_animation(self.folder.animation_path, frames)
         if self.folder.metrics_path.exists():
@@ -304,28 +306,3 @@ def _tensorboard(folder: RunFolder) -> Any:
             '--tensorboard needs tensorboardX: pip install "minigan[tensorboard]"'
         ) from None
     return SummaryWriter(str(folder.path / "tensorboard"))
-
-
-@contextmanager
-def _stop_when_asked() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM in a list, so that the loop stops between two iterations.
-
-    A second Ctrl-C interrupts at once, in the usual way.
-    """
-    asked: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals do not come here
-        yield asked
-        return
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

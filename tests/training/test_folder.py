@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import nullcontext, suppress
 
 import numpy as np
@@ -15,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigan.errors import UserError
-from minigan.training import run_folder as module
-from minigan.training.run_folder import RunFolder, read_config, read_metrics
+from minigan.training.folder import RunFolder, note_drawn, read_config
+from minigan.training.metrics import read_metrics
 
 CONFIG = {"latent_dim": 100, "lr": 2e-4, "epochs": 5, "betas": [0.5, 0.999]}
 
@@ -134,6 +133,23 @@ def test_overwrite_removes_what_a_run_makes_and_nothing_else(path):
     assert read_config(path) == changed
 
 
+def test_overwrite_removes_what_was_noted_and_nothing_outside(path):
+    note_drawn(path.parent, ["a.png"])  # no run is there: nothing is noted
+    with RunFolder.open(path, CONFIG) as folder:
+        run(folder, 1, 3)
+    for name in ("a.png", "b.png", "mine.png", "../outside.png"):
+        (path / name).write_text("picture")
+    note_drawn(path, ["a.png"])
+    note_drawn(path, ["b.png", "a.png", "never_drawn.png"])
+    noted = path / ".drawn_here"
+    assert noted.read_text() == "a.png\nb.png\nnever_drawn.png\n"
+    hostile = f"../outside.png\n{path.parent / 'outside.png'}\n..\n.\n\nconfig.json\nsamples\n"
+    noted.write_text(noted.read_text() + hostile)
+    RunFolder.open(path, CONFIG, overwrite=True).close()
+    assert set(contents(path)) == {"config.json", "mine.png"}
+    assert (path.parent / "outside.png").exists()
+
+
 def test_a_folder_with_other_files_can_hold_a_run(path):
     path.mkdir(parents=True)
     (path / "notes.txt").write_text("mine")
@@ -241,6 +257,25 @@ def test_settings_inside_settings_are_named(path):
     )
 
 
+def test_settings_that_an_older_version_did_not_write(path):
+    RunFolder.open(path, {"settings": {"lr": 0.1}, "seed": 0}).close()
+    now = {"settings": {"lr": 0.1, "average": 0.9}, "seed": 0}
+    refused(path, "settings.average was absent and is now 0.9", config=now, resume=True)
+    options = {"resume": True, "may_lack": ["settings.average"]}
+    RunFolder.open(path, now, **options).close()
+    now["settings"]["average"] = 0.8
+    refused(path, "settings.average was 0.9 and is now 0.8", config=now, **options)
+    RunFolder.open(path, now, may_differ=["settings.average"], resume=True).close()
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_the_sample_of_the_end_stays_only_where_one_is_due(path, due):
+    with RunFolder.open(path, CONFIG) as folder:
+        run(folder, 1, 11)
+        folder.cut_back_to(10, sample_was_due=due)
+        assert len(folder.sample_paths()) == (2 if due else 1)
+
+
 def test_appending_before_the_cut_is_refused(path):
     with RunFolder.open(path, CONFIG) as folder:
         run(folder, 1, 3)
@@ -248,45 +283,7 @@ def test_appending_before_the_cut_is_refused(path):
         folder.append_metrics(row(3))
 
 
-# -- metrics ----------------------------------------------------------------------------------
-
-
-def test_metrics_are_in_the_file_at_once(path):
-    with RunFolder.open(path, CONFIG) as folder:
-        folder.append_metrics({"iteration": 1, "D loss": np.float32(0.1), "G loss": float("nan")})
-        expected = "iteration,D loss,G loss\n1,0.1,nan\n"
-        assert folder.metrics_path.read_text() == expected
-        folder.append_metrics({"iteration": 2, "D loss": 1e-7, "G loss": float("inf")})
-        assert folder.metrics_path.read_text() == expected + "2,1e-07,inf\n"
-        with pytest.raises(ValueError, match="do not fit the columns"):
-            folder.append_metrics({"iteration": 3, "D loss": 1.0})
-    columns = read_metrics(folder.metrics_path)
-    assert columns["iteration"].tolist() == [1, 2]
-    assert columns["D loss"].tolist() == [0.1, 1e-7]
-    assert np.isnan(columns["G loss"][0]) and np.isinf(columns["G loss"][1])
-
-
-def test_the_first_column_is_the_iteration(path):
-    with RunFolder.open(path, CONFIG) as folder, pytest.raises(ValueError, match="iteration"):
-        folder.append_metrics({"epoch": 1, "iteration": 1})
-
-
-def test_names_with_commas_and_half_a_last_row(path):
-    with RunFolder.open(path, CONFIG) as folder:
-        run(folder, 1, 4)
-    with open(folder.metrics_path, "a") as file:
-        file.write("4,1,0.2")
-    columns = read_metrics(folder.metrics_path)
-    assert list(columns) == list(row(1)) and columns["iteration"].tolist() == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    "text", ["a,b\n1\n", "a\nx\n", 'a\n"\n', "a\n" + "9" * 200_000 + "," * 3 + "\n"]
-)
-def test_tables_that_are_none(tmp_path, text):
-    (tmp_path / "metrics.csv").write_text(text)
-    with pytest.raises(UserError, match=r"metrics\.csv cannot be read"):
-        read_metrics(tmp_path / "metrics.csv")
+# -- strangers' files ------------------------------------------------------------------------
 
 
 @settings(max_examples=100, deadline=None)
@@ -341,14 +338,9 @@ def test_a_full_disk_leaves_whole_rows(path):
 # -- the lock ---------------------------------------------------------------------------------
 
 
-def write_lock(path, **changes):
-    path.mkdir(parents=True, exist_ok=True)
-    (path / ".lock").write_text(json.dumps({**module._our_lock(), **changes}))
-
-
 HOLDER = """
 import sys, time
-from minigan.training.run_folder import RunFolder
+from minigan.training.folder import RunFolder
 RunFolder.open(sys.argv[1], {}, resume=True)
 print("open", flush=True)
 time.sleep(60)
@@ -375,48 +367,6 @@ def test_a_second_time_in_one_process_is_refused(path):
     folder.close()  # a second time, and not the owner any more
     refused(path, "in use by process", resume=True)
     again.close()
-
-
-@pytest.mark.parametrize("text", ["", "{", "7", '{"pid": -1}', '{"pid": "x"}', "[" * 100_000])
-def test_a_lock_that_names_no_process_is_stale(path, text):
-    path.mkdir(parents=True)
-    (path / ".lock").write_text(text)
-    RunFolder.open(path, CONFIG).close()
-
-
-def test_stale_locks_are_taken_over(path):
-    with subprocess.Popen(["true"]) as process:
-        process.wait()
-    stale = [{"pid": process.pid}, {"pid": 2**70}, {"started": "another boot, another process"}]
-    for changes in stale:
-        write_lock(path, **changes)
-        with RunFolder.open(path, CONFIG, resume=True):
-            assert module._read_lock(path) == module._our_lock()
-
-
-def test_a_lock_of_another_machine_is_respected(path):
-    write_lock(path, host="elsewhere", pid=1)
-    refused(path, r"process 1 on the machine elsewhere.*delete .*\.lock")
-
-
-def test_where_nothing_tells_when_a_process_started(path, monkeypatch):
-    monkeypatch.setattr(module, "_start_of", lambda pid: "unknown")
-    write_lock(path, started="unknown")
-    refused(path, "in use by process")
-    write_lock(path, pid=2**22 + 1)
-    RunFolder.open(path, CONFIG).close()
-
-
-def test_one_process_at_a_time_looks_at_the_lock(path):
-    write_lock(path, started="long ago")
-    opened = []
-    other = threading.Thread(target=lambda: opened.append(RunFolder.open(path, CONFIG)))
-    with module._one_at_a_time(path):
-        other.start()
-        other.join(timeout=0.3)
-        assert other.is_alive() and not opened  # two that both find it stale might both take it
-    other.join()
-    opened[0].close()
 
 
 def test_a_folder_removed_meanwhile_can_be_closed(path):

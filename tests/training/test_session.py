@@ -1,0 +1,104 @@
+"""What a run says and refuses; what it computes is tested in reliability/ and with the systems."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigan.data import ImageDataset
+from minigan.data.loader import DataLoader
+from minigan.errors import UserError
+from minigan.gans.gan import MLPGAN, Recipe
+from minigan.training.command import run_options, training_parser, with_flags
+from minigan.training.folder import note_drawn, read_config
+from minigan.training.session import run
+
+RECIPE = Recipe(
+    latent_dim=3, image_shape=(1, 4, 4), generator_widths=(8, 8), discriminator_widths=(8,)
+)
+
+
+@pytest.fixture
+def train(tmp_path):
+    def train(*arguments, count=12, batch_size=4, recipe=RECIPE, **options):
+        parser = training_parser("A small run.", out=str(tmp_path / "run"), data="nothing")
+        images = np.random.default_rng(0).integers(0, 256, (count, 1, 4, 4), np.uint8)
+        loader = DataLoader(ImageDataset(images, name="noise"), batch_size)
+        flags = parser.parse_args(arguments)
+        return run(MLPGAN(with_flags(recipe, flags)), loader, run_options(flags), **options)
+
+    return train
+
+
+def test_it_says_where_everything_is_and_when_nothing_is_left(train, tmp_path, capsys):
+    assert train("--epochs", "2") == 0
+    assert capsys.readouterr().err.endswith(f"saved in {tmp_path / 'run'}\n")
+    assert train("--epochs", "2", "--resume") == 0
+    assert "nothing left to do" in (said := capsys.readouterr().err) and "6 iterations" in said
+    assert train("--epochs", "3", "--resume") == 0
+    assert "saved in" in capsys.readouterr().err
+
+
+def samples(folder):
+    return {path.name[-7:-4]: path.read_bytes() for path in (folder / "samples").iterdir()}
+
+
+def test_the_end_is_drawn_and_the_film_ends_with_it(train, tmp_path):
+    train("--epochs", "2", "--sample-every", "4")
+    assert sorted(samples(tmp_path / "run")) == ["000", "004", "006"]
+    with Image.open(tmp_path / "run" / "progress.gif") as film:
+        assert film.n_frames == 3
+
+
+@pytest.mark.parametrize("stop", ["3", "4", "5"])  # before, at and after a picture that is due
+def test_pictures_of_stops_go_when_the_run_goes_on(train, tmp_path, stop):
+    flags = ["--epochs", "3", "--sample-every", "4"]
+    train(*flags, "--out", str(tmp_path / "whole"))
+    assert sorted(samples(tmp_path / "whole")) == ["000", "004", "008", "009"]
+    train(*flags, "--max-steps", stop)
+    assert f"00{stop}" in samples(tmp_path / "run")
+    train(*flags, "--max-steps", stop, "--resume")  # nothing left to do: the picture is there
+    assert f"00{stop}" in samples(tmp_path / "run")
+    train(*flags, "--resume")
+    assert samples(tmp_path / "run") == samples(tmp_path / "whole")
+    films = [(tmp_path / name / "progress.gif").read_bytes() for name in ("run", "whole")]
+    assert films[0] == films[1]
+
+
+def test_config_says_the_whole_recipe(train, tmp_path):
+    train("--epochs", "2", "--average", "0.5", "--batch-size", "4")
+    config = read_config(tmp_path / "run")
+    recipe = replace(RECIPE, epochs=2, average=0.5, batch_size=4)
+    assert config["settings"] == json.loads(json.dumps(asdict(recipe)))
+    with pytest.raises(UserError, match="settings.average was 0.5 and is now 0.6"):
+        train("--epochs", "2", "--average", "0.6", "--batch-size", "4", "--resume")
+    train("--epochs", "3", "--average", "0.5", "--batch-size", "4", "--resume")
+    assert read_config(tmp_path / "run")["settings"]["epochs"] == 3
+
+
+def test_evaluations_need_something_to_compare_with(train, tmp_path):
+    with pytest.raises(UserError, match="needs real images to compare with"):
+        train("--epochs", "1", "--evaluate-every", "1")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(13, 4), (12, 1)])
+def test_a_batch_of_one_image_is_refused_before_training(train, tmp_path, count, batch_size):
+    with pytest.raises(UserError, match=rf"{count} images in batches of {batch_size} .*batch norm"):
+        train("--epochs", "1", count=count, batch_size=batch_size)
+    assert not (tmp_path / "run").exists()
+    without = Recipe(**{**vars(RECIPE), "norm_eps": None})
+    assert train("--epochs", "1", count=count, batch_size=batch_size, recipe=without) == 0
+
+
+def test_overwrite_removes_what_was_drawn_for_the_run_before(train, tmp_path):
+    train("--epochs", "1")
+    for name in ("walk_linear.png", "faces_3.png", "walk_in_the_park.png"):
+        (tmp_path / "run" / name).write_text("a picture")
+    note_drawn(tmp_path / "run", ["walk_linear.png"])
+    note_drawn(tmp_path / "run", ["faces_3.png"])
+    train("--epochs", "1", "--overwrite")
+    left = {path.name for path in (tmp_path / "run").glob("*.png")}
+    assert left == {"walk_in_the_park.png"}
