@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from minigan.errors import UserError
-from minigan.training.checkpoint import atomic_write
+from minigan.files import atomic_write
 from minigan.training.run_folder import read_metrics
 
 if TYPE_CHECKING:

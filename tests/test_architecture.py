@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 # training/ stand before plots.py, which the others use. testing.py comes last: it is for tests.
 ORDER = [
     "errors",
+    "files",
     "backend",
     "tensor",
     "creation",

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from minigan.files import atomic_write
 from minigan.plots import COLORS, PathLike, Picture, save_animation
 from minigan.theory.figure1 import ARROWS, DATA, Moment
 from minigan.theory.line import LOSSES, Criterion, Discrimination, Gradients, Race, slopes
 from minigan.theory.ring import RING, Snapshot
 from minigan.theory.toys import GRID
-from minigan.training.checkpoint import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
