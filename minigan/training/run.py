@@ -32,7 +32,7 @@ from minigan.training import evaluations
 from minigan.training.evaluations import Evaluations
 from minigan.training.loop import Report, train
 from minigan.training.progress import ProgressBar
-from minigan.training.run_folder import RunFolder
+from minigan.training.run_folder import RunFolder, read_metrics
 
 # Settings that a resumed run may change: they do not alter what an iteration computes, although
 # another number of threads may round it otherwise.
@@ -296,7 +296,7 @@ class Session:
         frames = [np.asarray(Image.open(path)) for path in self.folder.sample_paths()]
         plots.save_animation(self.folder.animation_path, frames)
         if self.folder.metrics_path.exists():
-            path, metrics = self.folder.losses_path, self.folder.metrics_path
+            path, metrics = self.folder.losses_path, read_metrics(self.folder.metrics_path)
             plots.save_losses(path, metrics, unit=self.gan.loss_unit)
         if self.writer:
             self.writer.close()
