@@ -23,6 +23,7 @@ from minigan.backend.random import Generator
 from minigan.data import ImageDataset, mnist
 from minigan.errors import UserError
 from minigan.evaluation.classifier import FEATURES, SIDE, Judge, Seen
+from minigan.evaluation.neighbors import nearest_in_parts, nearest_neighbour_error
 from minigan.evaluation.parzen import parzen_score
 from minigan.evaluation.scores import (
     classifier_score,
@@ -30,8 +31,6 @@ from minigan.evaluation.scores import (
     frechet_distance,
     label_kl,
     modes_covered,
-    nearest_in_parts,
-    nearest_neighbour_error,
     precision_recall,
     two_sample_accuracy,
 )
