@@ -85,8 +85,7 @@ class GAN(metaclass=Built):
         backend: str | Backend = "numpy",
         dtype: Any = "float32",
     ) -> None:
-        if settings is not None:
-            self.settings = settings
+        self.settings = self.settings if settings is None else settings
         self.backend = get_backend(backend)
         self.dtype = np.dtype(dtype)
         # Noise and dropout of training come from one stream, samples from another: to look at a
