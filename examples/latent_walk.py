@@ -24,6 +24,7 @@ import numpy as np
 from minigan import plots
 from minigan.errors import UserError
 from minigan.gans import GAN
+from minigan.gans.latent import latent_walk
 from minigan.tensor import Tensor
 from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of
@@ -95,10 +96,10 @@ def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> 
     pairs = list(zip(vectors[0::2], vectors[1::2], strict=True))
     look = {"value_range": painter.gan.value_range}
     for name, spherical in (("linear", False), ("spherical", True)):
-        page = [plots.latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
+        page = [latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
         images = painter(np.concatenate(page))
         plots.save_grid(options.out / f"walk_{name}.png", images, options.steps, **look)
-        film = [plots.latent_walk(*pair, options.frames, spherical=spherical) for pair in pairs]
+        film = [latent_walk(*pair, options.frames, spherical=spherical) for pair in pairs]
         frames = [painter(step) for step in np.stack(film, axis=1)]  # (frames, walks, *latent)
         there = [plots.image_grid(frame, scale=None, **look) for frame in frames]
         plots.save_animation(options.out / f"walk_{name}.gif", [*there, *there[-2:0:-1]])

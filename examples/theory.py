@@ -34,7 +34,7 @@ def criterion(options: argparse.Namespace) -> Numbers:
 
 
 def moving_figure1(options: argparse.Namespace) -> Numbers:
-    moments = figure1.figure1(**asked(options))
+    moments = figure1.moments(**asked(options))
     pictures.save_figure1_animation(options.out / "figure1.gif", moments)
     pictures.draw_figure1(options.out / "figure1.png", moments)
     return {"JSD at the start": moments[0].jsd, "JSD at the end": moments[-1].jsd}
@@ -56,7 +56,7 @@ def ring_of_gaussians(options: argparse.Namespace) -> Numbers:
         first = {}
         for name, objective in ring.OBJECTIVES.items():
             runs = [
-                ring.ring(
+                ring.snapshots(
                     objective, discriminator_lr=discriminator_lr, seed=seed, **length(options)
                 )
                 for seed in range(options.seed, options.seed + SEEDS)

@@ -27,7 +27,8 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,26 @@ def manual_seed(seed: int, *, backend: str | Backend = "numpy") -> Random:
     for generator in _defaults.generators.values():
         generator.load_state_dict({"seed": seed, "offset": 0})
     return default_generator(backend=backend)
+
+
+@contextmanager
+def fork_rng() -> Iterator[None]:
+    """Inside, this thread's default generators are copies; afterwards the caller's are back.
+
+    What is seeded or drawn inside, or fails there, leaves the caller's random numbers alone.
+    """
+    seed, generators = _defaults.seed, _defaults.generators
+    _defaults.generators = {name: _twin(generator) for name, generator in generators.items()}
+    try:
+        yield
+    finally:
+        _defaults.seed, _defaults.generators = seed, generators
+
+
+def _twin(generator: Random) -> Random:
+    twin = Random(backend=generator.backend)
+    twin.load_state_dict(generator.state_dict())
+    return twin
 
 
 # --- arguments ------------------------------------------------------------------------------------

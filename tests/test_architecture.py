@@ -31,8 +31,8 @@ ORDER = [
     "gans",
     "evaluation",
     "plots",
-    "training",
     "theory",
+    "training",
     "testing",
 ]
 # The name that a distribution is imported by, where it is another one

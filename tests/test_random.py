@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from minigan.errors import UserError
-from minigan.random import NumpyStream, Random, default_generator, manual_seed
+from minigan.random import NumpyStream, Random, default_generator, fork_rng, manual_seed
 
 MASK = 2**64 - 1
 SEEDS = st.integers(0, 2**128 - 1)
@@ -240,6 +240,39 @@ def test_manual_seed_restarts_the_default_generator_of_this_thread_alone():
     assert default_generator().state_dict() == {"seed": 22, "offset": 1}
     assert manual_seed(22) is generator
     assert np.array_equal(generator.normal(5), first)
+
+
+def test_inside_fork_rng_the_callers_numbers_stand_still():
+    generator = manual_seed(24)
+    generator.normal(5)
+    expected = Random(24)
+    expected.normal(5)
+    with pytest.raises(KeyError), fork_rng():
+        before = default_generator().normal(3)  # they go on from where the caller's stood
+        assert default_generator() is not generator
+        with fork_rng():
+            assert manual_seed(1) is default_generator()
+            default_generator().normal(9)
+        manual_seed(2)
+        raise KeyError
+    assert default_generator() is generator
+    after = generator.normal(3)
+    assert np.array_equal(before, after) and np.array_equal(after, expected.normal(3))
+
+
+def test_a_generator_first_used_inside_fork_rng_begins_with_the_callers_seed(backend):
+    found = []
+
+    def work():
+        manual_seed(26)
+        with fork_rng():
+            manual_seed(27, backend=backend)
+        found.append(default_generator(backend=backend).state_dict())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [{"seed": 26, "offset": 0}]
 
 
 def test_every_backend_draws_the_same_bits(backend):

@@ -22,6 +22,7 @@ from minigan import nn
 from minigan.backend import Backend, get_backend
 from minigan.errors import UserError
 from minigan.functional import relu, softmax
+from minigan.random import fork_rng
 from minigan.tensor import Tensor, no_grad
 
 WEIGHTS = Path(__file__).parent / "files" / "mnist_classifier.safetensors"
@@ -63,7 +64,8 @@ class Judge:
 
     def __init__(self, backend: str | Backend = "numpy") -> None:
         self.backend = get_backend(backend)
-        self.classifier = Classifier()
+        with fork_rng():  # the caller's random numbers are not for weights that are loaded over
+            self.classifier = Classifier()
         try:
             self.classifier.load_state_dict(load_file(WEIGHTS))
         except (OSError, SafetensorError) as error:

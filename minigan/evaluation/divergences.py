@@ -12,7 +12,7 @@ Every function serves both kinds of distribution:
 Logarithms are natural and so the unit is the nat; divide by log 2 for bits. Where a probability is
 0, it adds nothing: x·log x goes to 0 with x. Sums that miss 1 by less than 0.001, as those of
 rounded numbers and of cut-off tails do, are brought to 1; anything else is a UserError.
-Next: scores.py, for distributions that are known only by their samples.
+Next: checks.py, then scores.py, for distributions that are known only by their samples.
 """
 
 from typing import Any

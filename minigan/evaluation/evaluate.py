@@ -22,6 +22,7 @@ from minigan.backend import Backend
 from minigan.data import ImageDataset, mnist
 from minigan.errors import UserError
 from minigan.evaluation.classifier import FEATURES, SIDE, Judge, Seen
+from minigan.evaluation.neighbors import nearest_in_parts, nearest_neighbour_error
 from minigan.evaluation.parzen import parzen_score
 from minigan.evaluation.scores import (
     classifier_score,
@@ -29,8 +30,6 @@ from minigan.evaluation.scores import (
     frechet_distance,
     label_kl,
     modes_covered,
-    nearest_in_parts,
-    nearest_neighbour_error,
     precision_recall,
     two_sample_accuracy,
 )

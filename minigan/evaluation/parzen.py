@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigan.errors import UserError
-from minigan.evaluation.scores import Array, check_matrix, check_same_width
+from minigan.evaluation.checks import Arguments, Array
 
 # Ten widths from 0.1 to 1, equal steps of the logarithm.
 BANDWIDTHS: tuple[float, ...] = tuple(float(width) for width in np.logspace(-1, 0, 10))
@@ -65,7 +65,8 @@ def parzen_log_likelihood(samples: Array, points: Array, sigma: float) -> Array:
     float32 copies of both, and blocks of 8 MB. Source: Goodfellow et al. 2014, section 5. Raises
     UserError.
     """
-    samples, points = _checked("parzen_log_likelihood", samples, "points", points)
+    check = Arguments("parzen_log_likelihood")
+    samples, points = check.pair("samples", samples, "points", points)
     if not (math.isfinite(sigma) and sigma > 0):
         raise UserError(f"parzen_log_likelihood: sigma must be above 0, and it is {sigma}")
     count, width = samples.shape
@@ -109,7 +110,7 @@ def parzen_score(samples: Array, validation: Array, test: Array) -> ParzenScore:
     the test images. Raises UserError.
     """
     for name, images in (("samples", samples), ("validation", validation), ("test", test)):
-        _check_unit_range(name, check_matrix("parzen_score", name, images))
+        _check_unit_range(name, Arguments("parzen_score").matrix(name, images))
     sigma = choose_bandwidth(samples, validation[:VALIDATION_IMAGES])
     log_likelihood = parzen_log_likelihood(samples, test, sigma)  # (M,)
     # The paper's code divides by M and not by M - 1; at 10,000 images nobody can tell.
@@ -138,14 +139,6 @@ def _log_sum_exp(exponents: Array) -> Array:
     exponents -= largest
     np.exp(exponents, out=exponents)
     return np.log(exponents.sum(axis=1, dtype=np.float64)) + largest[:, 0]
-
-
-def _checked(function: str, samples: Array, name: str, points: Array) -> tuple[Array, Array]:
-    """Samples (N, D) and points (M, D) as checked host arrays of the same width."""
-    samples = check_matrix(function, "samples", samples)
-    points = check_matrix(function, name, points)
-    check_same_width(function, "samples", samples, name, points)
-    return samples, points
 
 
 def _check_unit_range(name: str, images: Array) -> None:

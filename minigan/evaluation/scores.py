@@ -5,26 +5,37 @@ compare *features*: what a small trained classifier (the judge) sees in an image
 All arithmetic is float64, whatever comes in. Next: parzen.py, the score of the first GAN paper.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from minigan.errors import UserError
+from minigan.evaluation.checks import Arguments, Array
+from minigan.evaluation.neighbors import (
+    ON_THE_SURFACE,
+    nearest_in_parts,
+    nearest_neighbour_error,
+    nearest_neighbours,
+    squared_distances,
+    squared_radii,
+)
 
-Array = npt.NDArray[Any]
-
-# How many distances are held at once: 2^23 float64 are 64 MB. With far fewer, the references would
-# be read from memory anew for every handful of queries, and the matrix product would wait.
-BLOCK_ELEMENTS = 2**23
-
-# The expansion below rounds a squared distance by some 1e-15 |a|². What is smaller than this share
-# of |a|² is rounding, so the two points are taken for one.
-SAME_POINT = 1e-12
-
-# The same rounding could push a point that lies exactly on a ball's surface out of the ball.
-ON_THE_SURFACE = 1 + 1e-9
+# The scores of this file, and those that are nearest neighbors themselves.
+__all__ = [
+    "DensityCoverage",
+    "PrecisionRecall",
+    "TwoSampleAccuracy",
+    "classifier_score",
+    "density_coverage",
+    "frechet_distance",
+    "label_kl",
+    "modes_covered",
+    "nearest_in_parts",
+    "nearest_neighbour_error",
+    "nearest_neighbours",
+    "precision_recall",
+    "two_sample_accuracy",
+]
 
 
 class PrecisionRecall(NamedTuple):
@@ -63,9 +74,10 @@ def frechet_distance(features_a: Array, features_b: Array) -> float:
     Shapes (N, D) and (M, D); N and M at least D + 1, or a covariance cannot have full rank.
     Source: Heusel et al. 2017, equation 6. Raises UserError.
     """
-    a, b = _pair("frechet_distance", "features_a", features_a, "features_b", features_b)
-    _enough("frechet_distance", "features_a", a, a.shape[1] + 1, "for a full covariance")
-    _enough("frechet_distance", "features_b", b, b.shape[1] + 1, "for a full covariance")
+    check = Arguments("frechet_distance")
+    a, b = check.pair("features_a", features_a, "features_b", features_b)
+    check.enough("features_a", a, a.shape[1] + 1, "for a full covariance")
+    check.enough("features_b", b, b.shape[1] + 1, "for a full covariance")
     mean_a, covariance_a = _mean_and_covariance(a)  # (N, D) -> (D,), (D, D)
     mean_b, covariance_b = _mean_and_covariance(b)
     # Ca Cb is not symmetric, and its matrix root is delicate. But with P = Ca^½ Cb^½, the trace of
@@ -90,7 +102,8 @@ def classifier_score(probabilities: Array, splits: int = 1) -> float:
     Shape (N, classes), rows that sum to 1. Source: Salimans et al. 2016, section 4.
     Raises UserError.
     """
-    p = _probabilities("classifier_score", probabilities)
+    check = Arguments("classifier_score")
+    p = check.probabilities(probabilities)
     if not 1 <= splits <= len(p):
         raise UserError(
             f"classifier_score: splits must be from 1 to the number of rows, {len(p)}, "
@@ -115,9 +128,10 @@ def modes_covered(
     Labels of shape (N,), or probabilities of shape (N, classes), whose largest entry decides.
     Raises UserError.
     """
+    check = Arguments("modes_covered")
     if not 0 <= threshold <= 1:
         raise UserError(f"modes_covered: threshold is a share from 0 to 1, and it is {threshold}")
-    counts = _class_counts("modes_covered", "labels", labels_or_probabilities, classes)
+    counts = check.class_counts("labels", labels_or_probabilities, classes)
     return int(np.count_nonzero(counts >= max(1.0, threshold * counts.sum())))
 
 
@@ -133,8 +147,9 @@ def label_kl(labels: Array, reference_labels: Array, classes: int = 10) -> float
     `reference_labels`, or the sum is infinite. Source: Srivastava et al. 2017 (VEEGAN), whose table
     gives it for stacked MNIST. Raises UserError.
     """
-    counts = _class_counts("label_kl", "labels", labels, classes)
-    reference_counts = _class_counts("label_kl", "reference_labels", reference_labels, classes)
+    check = Arguments("label_kl")
+    counts = check.class_counts("labels", labels, classes)
+    reference_counts = check.class_counts("reference_labels", reference_labels, classes)
     missing = np.flatnonzero((counts > 0) & (reference_counts == 0))
     if len(missing):
         raise UserError(
@@ -163,15 +178,16 @@ def precision_recall(real: Array, fake: Array, k: int = 3) -> PrecisionRecall:
     Shapes (N, D) and (M, D), each at least k + 1 rows. Source: Kynkäänniemi et al. 2019,
     equations 1 and 2. Raises UserError.
     """
-    real, fake = _pair("precision_recall", "real", real, "fake", fake)
-    _check_k("precision_recall", k)
-    _enough("precision_recall", "real", real, k + 1, f"for k = {k}")
-    _enough("precision_recall", "fake", fake, k + 1, f"for k = {k}")
-    real_reach = _squared_radii(real, k) * ON_THE_SURFACE  # (N,)
-    fake_reach = _squared_radii(fake, k) * ON_THE_SURFACE  # (M,)
+    check = Arguments("precision_recall")
+    real, fake = check.pair("real", real, "fake", fake)
+    check.k(k)
+    check.enough("real", real, k + 1, f"for k = {k}")
+    check.enough("fake", fake, k + 1, f"for k = {k}")
+    real_reach = squared_radii(real, k) * ON_THE_SURFACE  # (N,)
+    fake_reach = squared_radii(fake, k) * ON_THE_SURFACE  # (M,)
     fake_is_inside = np.zeros(len(fake), dtype=bool)
     real_is_inside = np.zeros(len(real), dtype=bool)
-    for rows, squared in _squared_distances(real, fake):  # (rows, M)
+    for rows, squared in squared_distances(real, fake):  # (rows, M)
         fake_is_inside |= (squared <= real_reach[rows, None]).any(axis=0)
         real_is_inside[rows] = (squared <= fake_reach).any(axis=1)
     return PrecisionRecall(float(fake_is_inside.mean()), float(real_is_inside.mean()))
@@ -190,13 +206,14 @@ def density_coverage(real: Array, fake: Array, k: int = 3) -> DensityCoverage:
     Shapes (N, D) and (M, D), real at least k + 1 rows. Balls include their surface.
     Source: Naeem et al. 2020, section 3 and, for the averages, lemmas 1 and 2. Raises UserError.
     """
-    real, fake = _pair("density_coverage", "real", real, "fake", fake)
-    _check_k("density_coverage", k)
-    _enough("density_coverage", "real", real, k + 1, f"for k = {k}")
-    reach = _squared_radii(real, k) * ON_THE_SURFACE  # (N,)
+    check = Arguments("density_coverage")
+    real, fake = check.pair("real", real, "fake", fake)
+    check.k(k)
+    check.enough("real", real, k + 1, f"for k = {k}")
+    reach = squared_radii(real, k) * ON_THE_SURFACE  # (N,)
     pairs_inside = 0
     is_covered = np.zeros(len(real), dtype=bool)
-    for rows, squared in _squared_distances(real, fake):  # (rows, M)
+    for rows, squared in squared_distances(real, fake):  # (rows, M)
         inside = squared <= reach[rows, None]
         pairs_inside += int(np.count_nonzero(inside))
         is_covered[rows] = inside.any(axis=1)
@@ -215,90 +232,24 @@ def two_sample_accuracy(real: Array, fake: Array) -> TwoSampleAccuracy:
     Shapes (N, D) and (N, D), N at least 2: with unequal counts 0.5 would not be chance.
     Source: Lopez-Paz and Oquab 2017; Xu et al. 2018, section 2 (the halves). Raises UserError.
     """
-    real, fake = _pair("two_sample_accuracy", "real", real, "fake", fake)
-    _enough("two_sample_accuracy", "real", real, 2, "to leave one out")
+    check = Arguments("two_sample_accuracy")
+    real, fake = check.pair("real", real, "fake", fake)
+    check.enough("real", real, 2, "to leave one out")
     if len(real) != len(fake):
         raise UserError(
             f"two_sample_accuracy: give as many fake rows as real ones, or chance is not 0.5; "
             f"there are {len(real)} real and {len(fake)} fake"
         )
-    real_to_real = _squared_radii(real, 1)  # (N,), to the nearest other
-    fake_to_fake = _squared_radii(fake, 1)  # (N,)
+    real_to_real = squared_radii(real, 1)  # (N,), to the nearest other
+    fake_to_fake = squared_radii(fake, 1)  # (N,)
     real_to_fake = np.empty(len(real))
     fake_to_real = np.full(len(fake), np.inf)
-    for rows, squared in _squared_distances(real, fake):  # (rows, N)
+    for rows, squared in squared_distances(real, fake):  # (rows, N)
         real_to_fake[rows] = squared.min(axis=1)
         np.minimum(fake_to_real, squared.min(axis=0), out=fake_to_real)
     real_half = _share_nearer(real_to_real, real_to_fake)
     fake_half = _share_nearer(fake_to_fake, fake_to_real)
     return TwoSampleAccuracy((real_half + fake_half) / 2, real_half, fake_half)
-
-
-def nearest_neighbours(queries: Array, references: Array, k: int = 1) -> tuple[Array, Array]:
-    """For each query the k nearest references, the nearest first: (indices, distances).
-
-        distance = |query - reference|, Euclidean
-
-    Beside a generated image its nearest training image shows what was memorized (Goodfellow et al.
-    2014, figure 2). Ties go to the lower index. Points nearer than a millionth of a query's
-    distance from the references' mean have the distance 0.
-
-    Shapes (Q, D) and (R, D), R at least k -> int64 (Q, k) and float64 (Q, k). Raises UserError.
-    """
-    queries, references = _pair("nearest_neighbours", "queries", queries, "references", references)
-    _check_k("nearest_neighbours", k)
-    _enough("nearest_neighbours", "references", references, k, f"for k = {k}")
-    indices = np.empty((len(queries), k), dtype=np.int64)
-    distances = np.empty((len(queries), k))
-    for rows, squared in _squared_distances(queries, references):  # (rows, R)
-        indices[rows], distances[rows] = _smallest(squared, k)  # (rows, R) -> (rows, k) twice
-    return indices, np.sqrt(distances)
-
-
-def nearest_in_parts(queries: Array, parts: Iterable[Array]) -> tuple[Array, Array]:
-    """For each query the nearest of references that come in parts: (index, distance).
-
-    The index counts through all parts, in their order; of two that are equally near either may be
-    taken. Memory: what one part takes, so that references may be read or drawn as they are needed.
-
-    Shapes (Q, D) and any number of (R, D) -> int64 (Q,) and float64 (Q,). Raises UserError.
-    """
-    nearest = np.zeros(len(queries), dtype=np.int64)
-    least = np.full(len(queries), np.inf)
-    before = 0
-    for part in parts:
-        indices, distances = nearest_neighbours(queries, part)  # (Q, 1) twice
-        nearer = distances[:, 0] < least
-        nearest[nearer] = before + indices[nearer, 0]
-        least[nearer] = distances[nearer, 0]
-        before += len(part)
-    if before == 0:
-        raise UserError("nearest_in_parts needs at least one part with one reference, and got none")
-    return nearest, least
-
-
-def nearest_neighbour_error(
-    train: Iterable[tuple[Array, Array]], test_x: Array, test_y: Array
-) -> float:
-    """The share of test images whose nearest training image has another label.
-
-    Fitted on generated images and their labels, and tested on real ones, it says how well a
-    conditional generator knows its classes. Fitted on 50,000 real MNIST images it is 3.3 %.
-    The training images come in parts, each with its labels: a million never lie in memory at once.
-
-    Shapes: any number of ((N, D), (N,)), then (M, D) and (M,). Source: Radford et al. 2015,
-    table 3. Raises UserError.
-    """
-    test_y = _labels_of("nearest_neighbour_error", "test_y", test_y, "test_x", test_x)
-    labels = []
-
-    def images() -> Iterator[Array]:
-        for x, y in train:
-            labels.append(_labels_of("nearest_neighbour_error", "train_y", y, "train_x", x))
-            yield x
-
-    nearest, _ = nearest_in_parts(test_x, images())  # (M,)
-    return float(np.mean(np.concatenate(labels)[nearest] != test_y))
 
 
 # ---------------------------------------------------------------- Gaussians and probabilities
@@ -329,57 +280,7 @@ def _exponential_of_information(p: Array) -> float:
     return float(np.exp(divergence.mean()))
 
 
-# ---------------------------------------------------------------- distances in blocks
-
-
-def _squared_distances(queries: Array, references: Array) -> Iterator[tuple[slice, Array]]:
-    """Yield (rows, squared): the squared distances of queries[rows] to all references, (rows, R).
-
-        |a - b|² = |a|² + |b|² - 2 a·b
-
-    The expansion turns the work into matrix products. It cancels where |a - b| is small beside
-    |a|, so both are first moved to the references' mean, which changes no distance. The yielded
-    array is a buffer that the next block overwrites; the caller may change it.
-    """
-    center = references.mean(axis=0, dtype=np.float64)
-    references = references - center  # (R, D), float64
-    reference_norms = np.einsum("rd,rd->r", references, references)  # (R,)
-    height = min(len(queries), max(1, BLOCK_ELEMENTS // len(references)))
-    buffer = np.empty((height, len(references)))
-    for start in range(0, len(queries), height):
-        block = queries[start : start + height] - center  # (rows, D)
-        norms = np.einsum("qd,qd->q", block, block)[:, None]  # (rows, 1)
-        squared = buffer[: len(block)]
-        np.matmul(-2 * block, references.T, out=squared)  # (rows, R)
-        squared += norms
-        squared += reference_norms
-        squared[squared < SAME_POINT * norms] = 0.0
-        yield slice(start, start + len(block)), squared
-
-
-def _smallest(squared: Array, k: int) -> tuple[Array, Array]:
-    """Indices and values of the k smallest of each row, ascending: (rows, R) -> (rows, k) twice.
-
-    Overwrites what it finds. For a small k, k passes of argmin are quicker than a partial sort,
-    and they settle ties by index.
-    """
-    every_row = np.arange(len(squared))
-    indices = np.empty((len(squared), k), dtype=np.int64)
-    values = np.empty((len(squared), k))
-    for i in range(k):
-        indices[:, i] = squared.argmin(axis=1)
-        values[:, i] = squared[every_row, indices[:, i]]
-        squared[every_row, indices[:, i]] = np.inf
-    return indices, values
-
-
-def _squared_radii(points: Array, k: int) -> Array:
-    """Squared distance from each point to its k-th nearest other point: (N, D) -> (N,)."""
-    radii = np.empty(len(points))
-    for rows, squared in _squared_distances(points, points):  # (rows, N)
-        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # not itself
-        radii[rows] = _smallest(squared, k)[1][:, -1]
-    return radii
+# ---------------------------------------------------------------- neighbors
 
 
 def _share_nearer(to_own_kind: Array, to_other_kind: Array) -> float:
@@ -387,112 +288,3 @@ def _share_nearer(to_own_kind: Array, to_other_kind: Array) -> float:
     wins = np.count_nonzero(to_own_kind < to_other_kind)
     ties = np.count_nonzero(to_own_kind == to_other_kind)
     return float((wins + ties / 2) / len(to_own_kind))
-
-
-# ---------------------------------------------------------------- what may come in
-
-
-def check_matrix(function: str, name: str, values: Array) -> Array:
-    """`values` as a host array of finite real numbers, shape (N, D) with N, D ≥ 1, or UserError."""
-    array = _host_array(function, name, values)
-    if array.ndim != 2:
-        raise UserError(
-            f"{function}: {name} must have the shape (N, D), one row an image, and it has "
-            f"{array.shape}; reshape(len(x), -1) makes rows"
-        )
-    if array.size == 0:
-        raise UserError(f"{function}: {name} is empty: its shape is {array.shape}")
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad_rows = np.flatnonzero(~finite.all(axis=1))
-        raise UserError(
-            f"{function}: {name} holds NaN or infinity in {len(bad_rows)} of {len(array)} rows, "
-            f"first in row {bad_rows[0]}"
-        )
-    return array
-
-
-def check_same_width(function: str, name_a: str, a: Array, name_b: str, b: Array) -> None:
-    """Raise UserError unless rows of a (N, D) and of b (M, D) are equally long."""
-    if a.shape[1] != b.shape[1]:
-        raise UserError(
-            f"{function}: {name_a} has {a.shape[1]} columns and {name_b} has {b.shape[1]} "
-            f"(shapes {a.shape} and {b.shape}); both must come from the same features"
-        )
-
-
-def _host_array(function: str, name: str, values: Array) -> Array:
-    """`values` as a NumPy array of real numbers, or UserError."""
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError) as error:  # an array on a GPU; rows of unequal length
-        raise UserError(
-            f"{function}: {name} must be a NumPy array, and it is a {type(values).__name__} that "
-            f"does not become one; bring it to the host first"
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise UserError(f"{function}: {name} must hold real numbers, and it holds {array.dtype}")
-    return array
-
-
-def _pair(function: str, name_a: str, a: Array, name_b: str, b: Array) -> tuple[Array, Array]:
-    """Both as checked matrices (N, D) and (M, D)."""
-    a, b = check_matrix(function, name_a, a), check_matrix(function, name_b, b)
-    check_same_width(function, name_a, a, name_b, b)
-    return a, b
-
-
-def _enough(function: str, name: str, array: Array, needed: int, why: str) -> None:
-    """Raise UserError when `array` has fewer than `needed` rows."""
-    if len(array) < needed:
-        raise UserError(
-            f"{function} needs at least {needed} samples {why}, and {name} has {len(array)}"
-        )
-
-
-def _check_k(function: str, k: int) -> None:
-    if k < 1:
-        raise UserError(f"{function}: k, the number of neighbors, must be at least 1, not {k}")
-
-
-def _probabilities(function: str, values: Array) -> Array:
-    """Checked rows of probabilities as float64 (N, classes)."""
-    p = check_matrix(function, "probabilities", values).astype(np.float64)
-    sums = p.sum(axis=1)
-    wrong = np.flatnonzero((p < 0).any(axis=1) | (np.abs(sums - 1) > 1e-3))
-    if len(wrong):
-        row = wrong[0]
-        raise UserError(
-            f"{function}: each row must be probabilities that sum to 1, and row {row} has the sum "
-            f"{sums[row]:.4g} and the least entry {p[row].min():.4g}; apply softmax to logits first"
-        )
-    return p
-
-
-def _class_counts(function: str, name: str, values: Array, classes: int) -> Array:
-    """How often each class occurs: labels (N,) or probabilities (N, classes) -> (classes,)."""
-    array = _host_array(function, name, values)
-    if array.ndim == 2:
-        array = _probabilities(function, array).argmax(axis=1)  # (N, classes) -> (N,)
-    if array.ndim != 1 or len(array) == 0 or array.dtype.kind not in "iu":
-        raise UserError(
-            f"{function}: {name} must be integers of shape (N,), at least one, or probabilities "
-            f"of shape (N, {classes}); got {array.dtype} of shape {array.shape}"
-        )
-    if array.min() < 0 or array.max() >= classes:
-        raise UserError(
-            f"{function}: {name} must be from 0 to {classes - 1}, and they reach from "
-            f"{array.min()} to {array.max()}"
-        )
-    return np.bincount(array.astype(np.int64), minlength=classes)
-
-
-def _labels_of(function: str, name: str, labels: Array, of: str, images: Array) -> Array:
-    """Labels as an array of shape (N,), one for each row of `images`."""
-    array = _host_array(function, name, labels)
-    if array.shape != (len(images),):
-        raise UserError(
-            f"{function}: {name} has the shape {array.shape}, and {of} has {len(images)} rows: "
-            f"give one label for each"
-        )
-    return array

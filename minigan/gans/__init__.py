@@ -74,7 +74,7 @@ def rebuild(
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
     numbers = sum(math.prod(array.shape) for array in arrays.values())
     with as_user_error(f"{where} describes no {system} that can be made"), at_most(numbers):
-        system_as_saved = make(settings_class(**values), backend=backend)  # type: ignore[call-arg]
+        system_as_saved = make(settings_class(**values), backend=backend)
     with as_user_error(f"{where} holds no whole {system}"):
         system_as_saved.load_state(arrays, plain)
     return system_as_saved

@@ -3,12 +3,11 @@
 A system's own file says what the networks are and how they play; this one only keeps them
 together, samples from them, and can put their whole state into a checkpoint and take it out.
 
-Next: gan.py, the first game.
+Next: average.py.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +18,10 @@ import numpy as np
 from minigan.backend import Backend, get_backend
 from minigan.creation import ones, zeros
 from minigan.errors import UserError
+from minigan.gans.average import Average
 from minigan.nn import Dropout, Module
 from minigan.optim import Optimizer
-from minigan.random import Random, manual_seed
+from minigan.random import Random, fork_rng, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 
 Losses = dict[str, Tensor]
@@ -39,37 +39,74 @@ def cut(batch: Tensor, count: int) -> list[Tensor]:
     return [batch[i * size : (i + 1) * size] for i in range(count)]
 
 
-class GAN:
+class Built(type):
+    """The type of the systems' classes, which is asked to build one.
+
+    It stands around the whole constructor, also around one that a subclass writes: what is drawn
+    there for the initial weights, or fails, leaves the caller's random numbers alone.
+    """
+
+    @fork_rng()
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        return super().__call__(*args, **options)
+
+
+class GAN(metaclass=Built):
     """A generator and a discriminator that learn from each other.
 
-    A subclass sets `name`, builds its networks between `__init__` and `play`, makes its two
-    optimizers, and writes `step`. Its `settings`, a frozen dataclass of plain values, is all that
-    is needed to build it again: a checkpoint carries it.
+    A subclass sets `name`, says which `networks` play and which `optimizer` moves each of them,
+    and writes `step`. Its `settings`, a frozen dataclass of plain values, is all that is needed to
+    build it again: a checkpoint carries it. What the class itself has as `settings` is played
+    where no others are given.
+
+    A subclass with more to build writes its own `__init__`: after that of GAN it makes the two
+    networks, hands them to `adopt`, and makes its two optimizers.
     """
 
     name: ClassVar[str]
     loss_unit: ClassVar[str] = "nats"  # of what `step` returns as losses, for the curves
     value_range: tuple[float, float] = (-1.0, 1.0)  # black and white in the images it learns from
 
+    settings: Any
     generator: Module
     discriminator: Module
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
 
     average: float | None = None  # how much of the averaged weights stays at each round
-    averaged_generator: Module | None = None
+    _average: Average | None = None
 
-    def __init__(self, settings: Any, *, seed: int, backend: str | Backend, dtype: Any) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Any = None,
+        *,
+        seed: int = 0,
+        backend: str | Backend = "numpy",
+        dtype: Any = "float32",
+    ) -> None:
+        self.settings = self.settings if settings is None else settings
         self.backend = get_backend(backend)
         self.dtype = np.dtype(dtype)
-        manual_seed(seed)  # the initial weights: the same on every backend
         # Noise and dropout of training come from one stream, samples from another: to look at a
         # run does not change it.
         self.random = Random(seed, backend=self.backend).fork("training")
         self._samples = Random(seed, backend=self.backend).fork("samples")
+        manual_seed(seed)  # the initial weights: the same on every backend
+        networks = self.networks()
+        if networks is not None:
+            self.adopt(*networks)
+            self.generator_optimizer = self.optimizer(self.generator)
+            self.discriminator_optimizer = self.optimizer(self.discriminator)
 
-    def play(self, generator: Module, discriminator: Module) -> None:
+    def networks(self) -> tuple[Module, Module] | None:
+        """A new generator and a new discriminator; None from who makes them in `__init__`."""
+        return None
+
+    def optimizer(self, network: Module) -> Optimizer:
+        """A new optimizer of one of the two networks."""
+        raise NotImplementedError
+
+    def adopt(self, generator: Module, discriminator: Module) -> None:
         """Take in the two networks: onto the backend, with the system's own randomness."""
         self.generator = generator.to(self.dtype).to(self.backend)
         self.discriminator = discriminator.to(self.dtype).to(self.backend)
@@ -78,6 +115,10 @@ class GAN:
                 if isinstance(module, Dropout):
                     module.generator = self.random
 
+    def play(self, generator: Module, discriminator: Module) -> None:
+        """`adopt`, by the name that it had in version 0.1."""
+        self.adopt(generator, discriminator)
+
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """One round of the game on real images (N, C, H, W): what it returns goes into the log."""
         raise NotImplementedError
@@ -85,8 +126,8 @@ class GAN:
     def play_round(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """`step`, and then the averaged generator, if there is one, follows."""
         losses = self.step(real, labels)
-        if self.average is not None:
-            self._follow(self.average)
+        if self.average is not None and self._average is not None:
+            self._average.follow(self.average)
         return losses
 
     # ---- the average of the generator's weights --------------------------------------------------
@@ -96,10 +137,7 @@ class GAN:
 
             average ← decay · average + (1 − decay) · weights,        after each round
 
-        The two networks chase each other around the point where both would rest. The average of
-        the way lies nearer to that point than any place on it, so it often draws better (Yazıcı et
-        al. 2019, "The Unusual Effectiveness of Averaging in GAN Training"). It reaches back about
-        1/(1 − decay) rounds. Buffers, such as running means, are averages already: they are copied.
+        It reaches back about 1/(1 − decay) rounds. What it is good for is in average.py.
 
         Raises UserError unless decay is at least 0 and below 1.
         """
@@ -107,20 +145,12 @@ class GAN:
             raise UserError(f"the average's decay must lie in [0, 1), and it is {decay}")
         self.average = decay
         # Dropout layers share the system's random numbers, which must not be copied with them.
-        shared = {id(self.random): self.random}
-        self.averaged_generator = copy.deepcopy(self.generator, shared).requires_grad_(False)
+        self._average = Average(self.generator, shared=[self.random])
 
-    def _follow(self, decay: float) -> None:
-        assert self.averaged_generator is not None
-
-        def moved(average: Array, weights: Array) -> Array:
-            return average + (1 - decay) * (weights - average)
-
-        networks = self.averaged_generator, self.generator
-        for mean, now in zip(*(network.parameters() for network in networks), strict=True):
-            mean.copy_(self.backend.elementwise(moved, [mean.array, now.array]))
-        for mean, now in zip(*(network.buffers() for network in networks), strict=True):
-            mean.copy_(now)
+    @property
+    def averaged_generator(self) -> Module | None:
+        """The generator with the averaged weights, where `keep_average` keeps one."""
+        return None if self._average is None else self._average.network
 
     @contextmanager
     def _averaged(self, averaged: bool | None) -> Iterator[None]:

@@ -11,6 +11,8 @@ The tutorial's generator step lacks its call of backward, so that its generator 
 has it. It also sets n_critic = 5 and then uses it nowhere: its discriminator moves once for each
 move of the generator. Our default is what it does, 1; what it meant is an option.
 
+docs/tutorials.md names the tutorials.
+
 Next: original_gan.py.
 """
 
@@ -18,10 +20,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from minigan import nn
-from minigan.backend import Backend
 from minigan.errors import UserError
 from minigan.functional import binary_cross_entropy
 from minigan.gans import gan
@@ -84,20 +84,13 @@ class ConditionalGAN(GAN):
     """The two perceptrons, each with a label, and their game."""
 
     name = "conditional_gan"
+    settings: Recipe = TUTORIAL
 
-    def __init__(
-        self,
-        settings: Recipe = TUTORIAL,
-        *,
-        seed: int = 0,
-        backend: str | Backend = "numpy",
-        dtype: Any = "float32",
-    ) -> None:
-        super().__init__(settings, seed=seed, backend=backend, dtype=dtype)
-        self.play(Generator(settings), Discriminator(settings))
-        betas = (settings.beta1, 0.999)
-        self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, betas)
-        self.discriminator_optimizer = Adam(self.discriminator.parameters(), settings.lr, betas)
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        return Generator(self.settings), Discriminator(self.settings)
+
+    def optimizer(self, network: nn.Module) -> Adam:
+        return Adam(network.parameters(), self.settings.lr, (self.settings.beta1, 0.999))
 
     def fakes(self, count: int) -> tuple[Tensor, Tensor]:
         """Images (count, C, H, W) of digits drawn at random, and those digits (count,)."""

@@ -1,4 +1,4 @@
-"""The DCGAN of the third tutorial: the same game with convolutions, on pictures of 64 × 64 pixels.
+"""The DCGAN of the fourth tutorial: the same game with convolutions, on pictures of 64 × 64 pixels.
 
     Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep Convolutional
     Generative Adversarial Networks", 2015
@@ -12,6 +12,8 @@ soon stands at 35 and 38, where BCELoss passes on less than a thousandth of the 
 gradient. That is kept as `loss="bce"`. With `loss="logits"` the Sigmoid is part of the loss, and
 nothing is lost: docs/dcgan.md measures the difference.
 
+docs/tutorials.md names the tutorials.
+
 Next: conditional_gan.py, where one can ask for a digit.
 """
 
@@ -21,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigan import nn
-from minigan.backend import Backend
 from minigan.errors import UserError
 from minigan.functional import (
     binary_cross_entropy,
@@ -147,24 +148,16 @@ class DCGAN(GAN):
     """The two convolutional networks and their game."""
 
     name = "dcgan"
+    settings: Recipe = TUTORIAL
 
-    def __init__(
-        self,
-        settings: Recipe = TUTORIAL,
-        *,
-        seed: int = 0,
-        backend: str | Backend = "numpy",
-        dtype: Any = "float32",
-    ) -> None:
-        if settings.loss not in LOSSES:
-            raise UserError(f'the loss is "bce" or "logits", not "{settings.loss}"')
-        super().__init__(settings, seed=seed, backend=backend, dtype=dtype)
-        self.criterion = LOSSES[settings.loss]
-        generator, discriminator = Generator(settings), Discriminator(settings)
-        self.play(generator.apply(weights_init), discriminator.apply(weights_init))
-        betas = (settings.beta1, 0.999)
-        self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, betas)
-        self.discriminator_optimizer = Adam(self.discriminator.parameters(), settings.lr, betas)
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        if self.settings.loss not in LOSSES:
+            raise UserError(f'the loss is "bce" or "logits", not "{self.settings.loss}"')
+        generator, discriminator = Generator(self.settings), Discriminator(self.settings)
+        return generator.apply(weights_init), discriminator.apply(weights_init)
+
+    def optimizer(self, network: nn.Module) -> Adam:
+        return Adam(network.parameters(), self.settings.lr, (self.settings.beta1, 0.999))
 
     def draw_noise(self, source: Random, count: int) -> Tensor:
         """z (count, latent_dim, 1, 1): to a convolution, a picture of one pixel."""
@@ -172,6 +165,7 @@ class DCGAN(GAN):
 
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """One round of the game (Goodfellow et al. 2014, algorithm 1, with k = 1)."""
+        criterion = LOSSES[self.settings.loss]
         real_label, fake_label = self.ones(len(real)), self.zeros(len(real))
 
         # The discriminator moves first. Real and generated images go through it in batches of
@@ -179,19 +173,19 @@ class DCGAN(GAN):
         # adds to the gradients, so one step follows both.
         self.discriminator_optimizer.zero_grad()
         real_score = self.discriminator(real).view(-1)  # (N, 1, 1, 1) -> (N,)
-        real_loss = self.criterion(real_score, real_label)
+        real_loss = criterion(real_score, real_label)
         real_loss.backward()
 
         fake = self.generator(self.noise(len(real)))
         fake_score = self.discriminator(fake.detach()).view(-1)  # nothing here may reach G
-        fake_loss = self.criterion(fake_score, fake_label)
+        fake_loss = criterion(fake_score, fake_label)
         fake_loss.backward()
         self.discriminator_optimizer.step()
 
         # The generator answers with the same fakes, but they are judged anew: D has just changed.
         with nn.frozen(self.discriminator):  # its gradient is needed *through* D, not of D
             new_score = self.discriminator(fake).view(-1)
-            g_loss = self.criterion(new_score, real_label)
+            g_loss = criterion(new_score, real_label)
         self.generator_optimizer.minimize(g_loss)
 
         return {

@@ -5,8 +5,10 @@
 
 As the tutorials write them, the networks draw poorly, and one number is to blame: their batch norm
 has eps = 0.8, where 0.8 was meant as a momentum, so it shrinks what it should have normalized. With
-torch's default in its place (the recipe `corrected`) all ten digits appear. docs/results/ shows
-both, and measures them.
+torch's default in its place (the recipe `corrected`) all ten digits appear. docs/results/README.md
+shows both, measures them, and says after how many epochs.
+
+docs/tutorials.md names the tutorials.
 
 Next: lsgan.py, a smaller one, whose batch norm stands in its way.
 """
@@ -15,10 +17,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from minigan import nn
-from minigan.backend import Backend
 from minigan.functional import binary_cross_entropy
 from minigan.gans.base import GAN, Losses
 from minigan.optim import Adam
@@ -100,20 +100,13 @@ class MLPGAN(GAN):
     """The two perceptrons and their game."""
 
     name = "gan"
+    settings: Recipe = RECIPES["tutorial"]
 
-    def __init__(
-        self,
-        settings: Recipe = RECIPES["tutorial"],
-        *,
-        seed: int = 0,
-        backend: str | Backend = "numpy",
-        dtype: Any = "float32",
-    ) -> None:
-        super().__init__(settings, seed=seed, backend=backend, dtype=dtype)
-        self.play(Generator(settings), Discriminator(settings))
-        betas = (settings.beta1, 0.999)
-        self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, betas)
-        self.discriminator_optimizer = Adam(self.discriminator.parameters(), settings.lr, betas)
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        return Generator(self.settings), Discriminator(self.settings)
+
+    def optimizer(self, network: nn.Module) -> Adam:
+        return Adam(network.parameters(), self.settings.lr, (self.settings.beta1, 0.999))
 
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """One round of the game (Goodfellow et al. 2014, algorithm 1, with k = 1)."""

@@ -14,6 +14,8 @@ equal, and then batch norm passes on its bias exactly, whatever comes in, and no
 The recipe `fixed` leaves that layer out, and scales the pixels to [-1, 1], as a generator that
 ends in tanh needs them (the tutorial has them in [0, 1]). Nothing else differs.
 
+docs/tutorials.md names the tutorials.
+
 Next: dcgan.py, where the networks are convolutional.
 """
 
@@ -21,10 +23,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 from minigan import nn
-from minigan.backend import Backend
 from minigan.functional import mse_loss
 from minigan.gans.base import GAN, Losses
 from minigan.optim import Adam
@@ -106,21 +106,18 @@ class LSGAN(GAN):
 
     name = "lsgan"
     loss_unit = "squared error"
+    settings: Recipe = RECIPES["tutorial"]
 
-    def __init__(
-        self,
-        settings: Recipe = RECIPES["tutorial"],
-        *,
-        seed: int = 0,
-        backend: str | Backend = "numpy",
-        dtype: Any = "float32",
-    ) -> None:
-        super().__init__(settings, seed=seed, backend=backend, dtype=dtype)
-        self.value_range = (settings.black, 1.0)
-        self.play(Generator(settings), Discriminator(settings))
-        betas = (settings.beta1, 0.999)
-        self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, betas)
-        self.discriminator_optimizer = Adam(self.discriminator.parameters(), settings.lr, betas)
+    @property
+    def value_range(self) -> tuple[float, float]:  # type: ignore[override]
+        """Black and white, as the recipe has them."""
+        return self.settings.black, 1.0
+
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        return Generator(self.settings), Discriminator(self.settings)
+
+    def optimizer(self, network: nn.Module) -> Adam:
+        return Adam(network.parameters(), self.settings.lr, (self.settings.beta1, 0.999))
 
     def draw_noise(self, source: Random, count: int) -> Tensor:
         return super().draw_noise(source, count) * self.settings.noise_std

@@ -7,7 +7,7 @@ authors published for MNIST. Two things are unlike all later GANs. Both networks
 time, on one forward pass, so that the generator learns from the discriminator as it was. And the
 optimizer is plain momentum, with a rate that falls and a momentum that grows.
 
-Next: wgan_gp.py.
+Next: penalty.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from minigan import nn
-from minigan.backend import Backend, backend_of
+from minigan.backend import backend_of
 from minigan.errors import UserError
 from minigan.functional import binary_cross_entropy_with_logits, sigmoid
 from minigan.gans.base import GAN, Losses, cut
@@ -128,24 +127,19 @@ class OriginalGAN(GAN):
 
     name = "original_gan"
     value_range = (0.0, 1.0)
+    settings: Recipe = PAPER
 
-    def __init__(
-        self,
-        settings: Recipe = PAPER,
-        *,
-        seed: int = 0,
-        backend: str | Backend = "numpy",
-        dtype: Any = "float32",
-    ) -> None:
-        super().__init__(settings, seed=seed, backend=backend, dtype=dtype)
-        generator, discriminator = Generator(settings), Discriminator(settings)
-        start_uniform(generator, settings.generator_bound)
-        start_uniform(discriminator, settings.discriminator_bound)
-        self.play(generator, discriminator)
-        updates = settings.updates_per_epoch
-        self.discriminator_optimizer = ScheduledSGD(discriminator, settings, updates)
-        updates = max(1, updates // settings.k)  # the generator has one where D has k
-        self.generator_optimizer = ScheduledSGD(generator, settings, updates)
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        generator, discriminator = Generator(self.settings), Discriminator(self.settings)
+        start_uniform(generator, self.settings.generator_bound)
+        start_uniform(discriminator, self.settings.discriminator_bound)
+        return generator, discriminator
+
+    def optimizer(self, network: nn.Module) -> ScheduledSGD:
+        updates = self.settings.updates_per_epoch
+        if network is self.generator:  # it has one where D has k
+            updates = max(1, updates // self.settings.k)
+        return ScheduledSGD(network, self.settings, updates)
 
     @no_grad()
     def start_from_mean(self, images: np.ndarray) -> None:

@@ -8,23 +8,20 @@ to be moved to become the data (the earth mover's, or Wasserstein distance), and
 the images get better, which no loss of the other games does. The slope is kept near 1 by a
 penalty on the norm of the critic's own gradient: to learn from it takes second derivatives.
 
-Next: ../training/loop.py.
+Next: latent.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from minigan import nn
-from minigan.backend import Backend
 from minigan.errors import UserError
 from minigan.gans import gan
 from minigan.gans.base import GAN, Losses, cut
+from minigan.gans.penalty import gradient_norms, slope_penalty
 from minigan.optim import Adam
-from minigan.tensor import Tensor, grad, no_grad
-
-EPS = 1e-12  # under the root of the norm, whose slope would be infinite at a gradient of 0
+from minigan.tensor import Tensor, no_grad
 
 
 @dataclass(frozen=True)
@@ -102,23 +99,16 @@ class WGANGP(GAN):
 
     name = "wgan_gp"
     loss_unit = "units of the critic's score"
+    settings: Recipe = RECIPES["mlp"]
 
-    def __init__(
-        self,
-        settings: Recipe = RECIPES["mlp"],
-        *,
-        seed: int = 0,
-        backend: str | Backend = "numpy",
-        dtype: Any = "float32",
-    ) -> None:
-        super().__init__(settings, seed=seed, backend=backend, dtype=dtype)
-        if settings.convolutional:
-            self.play(convolutional_generator(settings), convolutional_critic(settings))
-        else:
-            self.play(gan.Generator(settings), perceptron_critic(settings))
-        betas = (settings.beta1, settings.beta2)
-        self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, betas)
-        self.discriminator_optimizer = Adam(self.discriminator.parameters(), settings.lr, betas)
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        if self.settings.convolutional:
+            return convolutional_generator(self.settings), convolutional_critic(self.settings)
+        return gan.Generator(self.settings), perceptron_critic(self.settings)
+
+    def optimizer(self, network: nn.Module) -> Adam:
+        settings = self.settings
+        return Adam(network.parameters(), settings.lr, (settings.beta1, settings.beta2))
 
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """One round of algorithm 1: `n_critic` updates of the critic, then one of the generator."""
@@ -138,22 +128,10 @@ class WGANGP(GAN):
         mix = Tensor(self.random.uniform((len(real), 1, 1, 1), self.dtype))
         norms = gradient_norms(self.discriminator, mix * real + (1 - mix) * fake)  # (N,)
         distance = self.discriminator(real).mean() - self.discriminator(fake).mean()
-        d_loss = self.settings.penalty * ((norms - 1) ** 2).mean() - distance
+        d_loss = self.settings.penalty * slope_penalty(norms) - distance
         self.discriminator_optimizer.minimize(d_loss)
         return {
             "D loss": d_loss.detach(),
             "distance": distance.detach(),  # an estimate of Wasserstein's, once the critic is good
             "slope": norms.detach().mean(),
         }
-
-
-def gradient_norms(critic: nn.Module, images: Tensor) -> Tensor:
-    """‖∇ₓ f(x)‖ at each image x of (N, C, H, W), over all its pixels: (N,), differentiable.
-
-    The gradient of the *sum* of all scores is each score's own, as no score depends on the image
-    of another. create_graph records how it was computed: the penalty's derivative needs that.
-    """
-    x = images.detach().requires_grad_()
-    (g,) = grad(critic(x).sum(), x, create_graph=True)  # (N, C, H, W)
-    assert g is not None  # grad returns None for unused inputs only, and only if asked to
-    return ((g * g).sum((1, 2, 3)) + EPS).sqrt()

@@ -15,7 +15,7 @@ import numpy as np
 from minigan import nn
 from minigan.evaluation.divergences import js_divergence
 from minigan.optim import Adam
-from minigan.random import Random, manual_seed
+from minigan.random import Random, fork_rng, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 from minigan.theory.game import NON_SATURATING, Game
 from minigan.theory.line import curve, uniform_noise
@@ -55,7 +55,8 @@ def generated_density(generator: nn.Module) -> Array:
     return np.convolve(heights, bell / bell.sum(), mode="same")
 
 
-def figure1(*, steps: int = 2000, frames: int = 48, seed: int = 0) -> list[Moment]:
+@fork_rng()
+def moments(*, steps: int = 2000, frames: int = 48, seed: int = 0) -> list[Moment]:
     """Play the game on a line, and keep `frames` moments of it: many early ones, fewer later."""
     manual_seed(seed)
     random = Random(seed).fork("figure 1")
@@ -76,15 +77,18 @@ def figure1(*, steps: int = 2000, frames: int = 48, seed: int = 0) -> list[Momen
         batch_size=512,
     )
     looks = set((steps * np.linspace(0, 1, frames) ** 2).round().astype(int).tolist())
-    moments = []
+    kept = []
     for step in range(steps + 1):
         if step in looks:
-            moments.append(_moment(game, step))
+            kept.append(_moment(game, step))
         left = 1 - step / (steps + 1)  # both rates fall to 0, or the two would circle forever
         game.generator_optimizer.lr = GENERATOR_LR * left
         game.discriminator_optimizer.lr = DISCRIMINATOR_LR * left
         game.step()
-    return moments
+    return kept
+
+
+figure1 = moments  # its name in version 0.1
 
 
 def _moment(game: Game, step: int) -> Moment:

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from minigan import nn
 from minigan.functional import softplus
+from minigan.gans.penalty import gradient_norms, slope_penalty
 from minigan.optim import Optimizer
 from minigan.random import Random
-from minigan.tensor import Tensor, grad, no_grad
+from minigan.tensor import Tensor, no_grad
 
 Draw = Callable[[int], Tensor]  # count -> (count, …)
 
@@ -106,7 +107,8 @@ class Game:
         if self.objective.penalty:
             share = Tensor(self.random.uniform((self.batch_size, 1)))
             between = share * real + (1 - share) * fake
-            loss = loss + self.objective.penalty * slope_penalty(self.discriminator, between)
+            norms = gradient_norms(self.discriminator, between)
+            loss = loss + self.objective.penalty * slope_penalty(norms)
         self.discriminator_optimizer.minimize(loss)
 
     def generator_step(self) -> None:
@@ -114,15 +116,3 @@ class Game:
             fake = self.generator(self.noise(self.batch_size))
             loss = self.objective.generator_loss(self.discriminator(fake))
         self.generator_optimizer.minimize(loss)
-
-
-def slope_penalty(critic: nn.Module, points: Tensor) -> Tensor:
-    """E[(‖∇ₓ s(x)‖ - 1)²] over points (N, D) (Gulrajani et al. 2017, equation 3).
-
-    The gradient of the sum of all scores is each score's own: no score depends on another point.
-    """
-    x = points.detach().requires_grad_()
-    (g,) = grad(critic(x).sum(), x, create_graph=True)  # (N, D)
-    assert g is not None
-    norms = ((g * g).sum(1) + 1e-12).sqrt()  # the root has no derivative at 0
-    return ((norms - 1) ** 2).mean()

@@ -18,7 +18,7 @@ from minigan import nn
 from minigan.evaluation.divergences import js_divergence, kl_divergence
 from minigan.functional import sigmoid
 from minigan.optim import SGD, Adam, Optimizer
-from minigan.random import Random, manual_seed
+from minigan.random import Random, fork_rng, manual_seed
 from minigan.tensor import Array, Tensor, grad, no_grad
 from minigan.theory.game import (
     NON_SATURATING,
@@ -95,6 +95,7 @@ def optimal_discriminator(*, steps: int = 2000, seed: int = 0) -> dict[str, Disc
     return {name: _discrimination(*pair, steps=steps, seed=seed) for name, pair in PAIRS.items()}
 
 
+@fork_rng()
 def _discrimination(data: Mixture, generated: Mixture, *, steps: int, seed: int) -> Discrimination:
     manual_seed(seed)  # the initial weights
     random = Random(seed).fork("optimal discriminator")
@@ -132,6 +133,7 @@ class Criterion(NamedTuple):
     kl: list[float]  # KL(data ‖ generated)
 
 
+@fork_rng()
 def criterion(*, steps: int = 400, seed: int = 0, samples: int = 100_000) -> Criterion:
     """Measure C(G) = max over D of V(D, G) while the generator N(d, 1) nears the data N(0, 1).
 
@@ -246,6 +248,7 @@ def transport_distance(a: Array, b: Array) -> float:
     return float(np.abs(np.sort(a.ravel()) - np.sort(b.ravel())).mean())
 
 
+@fork_rng()
 def _far_game(objective: Objective, optimizer: type[Optimizer], seed: int) -> Game:
     """A generator that starts around 0, and data around 4."""
     manual_seed(seed)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigan.optim import Adam
-from minigan.random import Random, manual_seed
+from minigan.random import Random, fork_rng, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 from minigan.theory.game import (
     LEAST_SQUARES,
@@ -52,7 +52,8 @@ class Snapshot(NamedTuple):
     good: float  # the share of points within 3 standard deviations of a mode
 
 
-def ring(
+@fork_rng()
+def snapshots(
     objective: Objective, *, discriminator_lr: float = 1e-3, steps: int = 1500, seed: int = 0
 ) -> list[Snapshot]:
     """Train a generator on RING for `steps` rounds, and look at it five times on the way."""
@@ -74,13 +75,16 @@ def ring(
         random=random,
     )
     looks = {round(share * steps) for share in (0.06, 0.15, 0.3, 0.6, 1)}
-    snapshots = []
+    taken = []
     for step in range(steps + 1):
         if step in looks:
-            snapshots.append(look(game, step))
+            taken.append(look(game, step))
         if step < steps:
             game.step()
-    return snapshots
+    return taken
+
+
+ring = snapshots  # its name in version 0.1
 
 
 def look(game: Game, step: int) -> Snapshot:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from minigan import manual_seed, rand
 from minigan.data import mnist
 from minigan.errors import UserError
 from minigan.evaluation import classifier
@@ -105,3 +106,12 @@ def test_a_shift_moves_every_image_and_keeps_its_ink(trainer, test_set):
         seen.add(tuple(int(i) for i in place))
     rows, columns = zip(*seen, strict=True)
     assert max(rows) - min(rows) == max(columns) - min(columns) == 4
+
+
+def test_a_judge_leaves_the_callers_random_numbers_alone():
+    manual_seed(5)
+    undisturbed = [rand(2).tolist(), rand(2).tolist()]
+    manual_seed(5)
+    drawn = [rand(2).tolist()]
+    Judge()
+    assert [*drawn, rand(2).tolist()] == undisturbed

@@ -10,16 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigan.errors import UserError
-from minigan.evaluation import scores
 from minigan.evaluation.scores import (
     classifier_score,
     density_coverage,
     frechet_distance,
     label_kl,
     modes_covered,
-    nearest_in_parts,
-    nearest_neighbour_error,
-    nearest_neighbours,
     precision_recall,
     two_sample_accuracy,
 )
@@ -40,13 +36,6 @@ def cloud(seed, count, width, scale=1.0):
     rng = np.random.default_rng(seed)
     mixing = rng.normal(size=(width, width))
     return scale * (rng.normal(size=(count, width)) @ mixing + rng.normal(size=width))
-
-
-@pytest.fixture(params=["one block", "many blocks"])
-def blocks(request, monkeypatch):
-    """Run a test with all distances at once, and again a row or three at a time."""
-    if request.param == "many blocks":
-        monkeypatch.setattr(scores, "BLOCK_ELEMENTS", 100)
 
 
 # ---------------------------------------------------------------- brute force: the definitions
@@ -230,73 +219,6 @@ def test_label_kl_matches_scipy():
         label_kl(reference, labels)
 
 
-# ---------------------------------------------------------------- nearest neighbors
-
-
-@pytest.mark.parametrize("k", [1, 3, 9])
-def test_nearest_neighbours_matches_scipy(blocks, k):
-    queries, references = cloud(1, 25, 6).astype(np.float32), cloud(2, 40, 6)
-    indices, distances = nearest_neighbours(queries, references, k)
-    everything = scipy.spatial.distance.cdist(queries.astype(np.float64), references)
-    np.testing.assert_array_equal(indices, np.argsort(everything, axis=1)[:, :k])
-    np.testing.assert_allclose(distances, np.sort(everything, axis=1)[:, :k], rtol=1e-9)
-    assert indices.dtype == np.int64 and distances.dtype == np.float64
-
-
-@quick
-@given(seeds)
-def test_a_copy_is_found_at_distance_zero_however_far_from_the_origin(seed):
-    rng = np.random.default_rng(seed)
-    references = (rng.normal(size=(30, 8)) + 1000 * rng.normal(size=8)).astype(np.float32)
-    order = rng.permutation(30)
-    indices, distances = nearest_neighbours(references[order], references)
-    np.testing.assert_array_equal(indices[:, 0], order)
-    np.testing.assert_array_equal(distances, 0)
-
-
-def test_equal_distances_go_to_the_lower_index():
-    references = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
-    indices, distances = nearest_neighbours(np.zeros((1, 2)), references, k=3)
-    np.testing.assert_array_equal(indices, [[0, 1, 2]])
-    np.testing.assert_allclose(distances, 1)
-
-
-def test_nearest_neighbours_leaves_its_inputs_alone():
-    queries, references = cloud(1, 5, 3), cloud(2, 6, 3)
-    before = queries.copy(), references.copy()
-    nearest_neighbours(queries, references)
-    np.testing.assert_array_equal(queries, before[0])
-    np.testing.assert_array_equal(references, before[1])
-
-
-def test_bytes_do_not_wrap_around():
-    black, white = np.zeros((1, 4), np.uint8), np.full((1, 4), 255, np.uint8)
-    assert nearest_neighbours(black, white)[1] == pytest.approx(510)
-
-
-def test_nearest_neighbour_error_matches_a_loop(blocks):
-    rng = np.random.default_rng(0)
-    train_x, test_x = rng.normal(size=(60, 4)), rng.normal(size=(33, 4))
-    train_y, test_y = (train_x[:, 0] > 0) * 3, (test_x[:, 0] > 0) * 3
-    wrong = 0
-    for x, y in zip(test_x, test_y, strict=True):
-        wrong += train_y[np.argmin([distance(x, other) for other in train_x])] != y
-    assert 0 < wrong < 33
-    whole = [(train_x, train_y)]
-    assert nearest_neighbour_error(whole, test_x, test_y) == wrong / 33
-    assert nearest_neighbour_error(whole, train_x, train_y) == 0
-    parts = [(train_x[i:j], train_y[i:j]) for i, j in ((0, 7), (7, 8), (8, 60))]
-    assert nearest_neighbour_error(iter(parts), test_x, test_y) == wrong / 33
-
-
-def test_in_parts_the_same_is_nearest_as_in_all(blocks):
-    references, queries = cloud(0, 50, 4), cloud(0, 20, 4)[::-1] + 0.1
-    indices, distances = nearest_neighbours(queries, references)
-    nearest, least = nearest_in_parts(queries, iter(np.split(references, [1, 20, 45])))
-    np.testing.assert_array_equal(nearest, indices[:, 0])
-    np.testing.assert_allclose(least, distances[:, 0])
-
-
 # ---------------------------------------------------------------- precision, recall and their kin
 
 
@@ -393,89 +315,13 @@ def test_ties_between_kinds_count_half():
     assert two_sample_accuracy(real, fake) == (0.375, 0.75, 0)
 
 
-# ---------------------------------------------------------------- bad input
-
-
-good = cloud(0, 20, 3)
-wide = cloud(0, 20, 4)
-with_nan = np.where(np.arange(20)[:, None] == 7, np.nan, good)
-pair_scores = [
-    frechet_distance,
-    precision_recall,
-    density_coverage,
-    two_sample_accuracy,
-    nearest_neighbours,
-]
-
-
-@pytest.mark.parametrize("score", pair_scores)
-@pytest.mark.parametrize(
-    ("a", "b", "message"),
-    [
-        (good, wide, r"has 3 columns and .* has 4"),
-        (good.reshape(20, 3, 1), good, r"shape \(N, D\).*\(20, 3, 1\)"),
-        (good, good[0], r"shape \(N, D\).*\(3,\)"),
-        (with_nan, good, r"NaN or infinity in 1 of 20 rows, first in row 7"),
-        (good, np.full_like(good, np.inf), r"NaN or infinity in 20 of 20 rows"),
-        (good, good[:0], r"is empty"),
-        (good, good.astype(str), r"real numbers"),
-        (good, [[1.0, 2.0, 3.0], [1.0]], r"does not become one"),
-    ],
-)
-def test_bad_pairs_are_one_clear_line(score, a, b, message):
-    with pytest.raises(UserError, match=message) as caught:
-        score(a, b)
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith(score.__name__)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: precision_recall(good, good[:3]), "at least 4 samples for k = 3, and fake has 3"),
-        (lambda: precision_recall(good[:3], good), "real has 3"),
-        (lambda: precision_recall(good, good, k=0), "at least 1, not 0"),
-        (lambda: density_coverage(good[:3], good), "at least 4 samples"),
-        (lambda: density_coverage(good, good, k=-1), "at least 1, not -1"),
-        (lambda: two_sample_accuracy(good, good[:19]), "20 real and 19 fake"),
-        (lambda: two_sample_accuracy(good[:1], good[:1]), "at least 2 samples"),
-        (lambda: nearest_neighbours(good, good, k=21), "at least 21 samples"),
-        (lambda: nearest_neighbours(good, good, k=0), "at least 1"),
-        (lambda: classifier_score(good), "row 0 has the sum"),
-        (lambda: classifier_score(np.full((4, 10), 0.2)), "sum 2 .* apply softmax"),
-        (lambda: classifier_score(np.array([[1.5, -0.5]])), "least entry -0.5"),
-        (lambda: classifier_score(np.eye(3), splits=4), "from 1 to the number of rows, 3"),
-        (lambda: classifier_score(np.eye(3), splits=0), "it is 0"),
-        (lambda: modes_covered(np.array([0, 10])), "from 0 to 9, .* from 0 to 10"),
-        (lambda: modes_covered(np.array([-1, 3])), "from -1 to 3"),
-        (lambda: modes_covered(np.array([0.0, 1.0])), "must be integers .* float64"),
-        (lambda: modes_covered(np.array([], int)), "at least one"),
-        (lambda: modes_covered(np.array([1]), threshold=2), "share from 0 to 1, and it is 2"),
-        (lambda: label_kl(np.zeros(3, int), np.eye(11)[[10]]), "reference_labels must be from 0"),
-        (
-            lambda: nearest_neighbour_error([(good, np.zeros(19))], good, np.zeros(20)),
-            r"train_y has the shape \(19,\), and train_x has 20 rows",
-        ),
-        (
-            lambda: nearest_neighbour_error([(good, np.zeros(20))], good, np.zeros((20, 1))),
-            r"test_y has the shape \(20, 1\)",
-        ),
-        (lambda: nearest_in_parts(good, []), "at least one part"),
-    ],
-)
-def test_bad_values_are_one_clear_line(call, message):
-    with pytest.raises(UserError, match=message) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-
-
 def test_results_are_plain_floats():
     """They go into a JSON file as they are."""
+    good = cloud(0, 20, 3)
     results = [
         frechet_distance(good, good),
         classifier_score(np.eye(3)),
         label_kl(np.array([1]), np.array([1, 2])),
-        nearest_neighbour_error([(good, np.zeros(20))], good, np.ones(20)),
         *precision_recall(good, good),
         *density_coverage(good, good),
         *two_sample_accuracy(good, good),

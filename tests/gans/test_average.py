@@ -8,6 +8,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from minigan.errors import UserError
 from minigan.gans import rebuild
 from minigan.gans.gan import MLPGAN, Recipe
+from minigan.optim import Adam
 from minigan.tensor import Tensor
 
 SMALL = Recipe(
@@ -103,6 +104,27 @@ def test_a_checkpoint_carries_the_average(backend):
     assert again.average == DECAY
     for name, value in host(gan.averaged_generator).items():
         np.testing.assert_array_equal(value, host(again.averaged_generator)[name])
+
+
+def test_it_follows_weights_that_get_other_numbers_and_other_memory(backend):
+    gan = small_gan(backend, "float32")
+    gan.keep_average(DECAY)
+    real = next(iter(batches(backend, 1)))
+    gan.generator.load_state_dict(small_gan(backend).generator.state_dict())
+    for network in (gan.generator, gan.discriminator, gan.averaged_generator):
+        network.double()  # other arrays; and an optimizer moves them once more
+    gan.dtype = np.dtype("float64")
+    gan.generator_optimizer = Adam(gan.generator.parameters(), 0.1)
+    gan.discriminator_optimizer = Adam(gan.discriminator.parameters(), 0.1)
+    before = host(gan.averaged_generator)
+    gan.play_round(real)
+    now, after = host(gan.generator), host(gan.averaged_generator)
+    parameters = [name for name, _ in gan.generator.named_parameters()]
+    for name, value in after.items():
+        learned = name in parameters
+        expected = DECAY * before[name] + (1 - DECAY) * now[name] if learned else now[name]
+        np.testing.assert_allclose(value, expected, rtol=0, atol=1e-12)
+        assert not learned or np.abs(value - before[name]).max() > 0
 
 
 def test_errors():

@@ -1,4 +1,4 @@
-"""The gradient penalty by hand and against torch: second derivatives where they matter."""
+"""The Wasserstein GAN against torch: second derivatives where they matter."""
 
 from dataclasses import replace
 
@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-import minigan.nn
-from minigan.creation import ones
 from minigan.errors import UserError
-from minigan.gans.wgan_gp import EPS, RECIPES, WGANGP, Recipe, gradient_norms
-from minigan.tensor import Tensor, grad
+from minigan.gans.penalty import EPS
+from minigan.gans.wgan_gp import RECIPES, WGANGP, Recipe
+from minigan.tensor import Tensor
 
 SMALL = {
     "mlp": replace(
@@ -97,45 +96,6 @@ def test_twenty_rounds_are_those_of_torch(recipe, twin_of, batches, assert_same_
                 np.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), 1e-9, 1e-9)
     assert_same_weights(generator, gan.generator)
     assert_same_weights(critic, gan.discriminator)
-
-
-def test_the_penalty_of_a_linear_critic_is_known():
-    """f(x) = w · x has the slope ‖w‖ everywhere: the penalty is (‖w‖ − 1)², its gradient
-    2 (‖w‖ − 1) w/‖w‖."""
-    critic = minigan.nn.Sequential(minigan.nn.Flatten(), minigan.nn.Linear(12, 1)).double()
-    w = np.random.default_rng(3).normal(size=(1, 12))
-    critic[1].weight.array[...] = w
-    images = Tensor(np.random.default_rng(4).normal(size=(5, 1, 3, 4)))
-    norms = gradient_norms(critic, images)
-    length = np.linalg.norm(w)
-    np.testing.assert_allclose(norms.numpy(), np.full(5, length), rtol=1e-12)
-
-    penalty = ((norms - 1) ** 2).mean()
-    (gw,) = grad(penalty, critic[1].weight)
-    assert penalty.item() == pytest.approx((length - 1) ** 2, rel=1e-12)
-    np.testing.assert_allclose(gw.numpy(), 2 * (length - 1) * w / length, rtol=1e-12)
-
-
-def test_each_image_has_a_norm_of_its_own():
-    """f(x) = (Σ x)²/2 has the gradient Σ x at each of its n pixels: a norm of |Σ x| √n."""
-
-    class HalfSquare(minigan.nn.Module):
-        def forward(self, x):
-            return x.flatten(1).sum(1) ** 2 / 2
-
-    images = np.random.default_rng(5).normal(size=(3, 2, 2, 4))
-    expected = abs(images.sum((1, 2, 3))) * 4
-    norms = gradient_norms(HalfSquare(), Tensor(images)).numpy()
-    np.testing.assert_allclose(norms, expected, rtol=1e-9)
-
-
-def test_a_flat_critic_has_a_finite_penalty():
-    critic = minigan.nn.Sequential(minigan.nn.Flatten(), minigan.nn.Linear(4, 1))
-    critic[1].weight.array[...] = 0
-    penalty = ((gradient_norms(critic, ones(3, 1, 2, 2)) - 1) ** 2).mean()
-    penalty.backward()
-    assert penalty.item() == pytest.approx(1, abs=1e-5)
-    assert np.isfinite(critic[1].weight.grad.numpy()).all()
 
 
 def test_there_is_no_batch_norm_in_a_critic():

@@ -27,7 +27,7 @@ def test_the_density_of_a_line_that_is_stretched(slope, shift):
 
 
 def test_moments_of_a_short_game():
-    moments = figure1.figure1(steps=12, frames=5)
+    moments = figure1.moments(steps=12, frames=5)
     assert [moment.step for moment in moments] == [0, 1, 3, 7, 12]
     first, last = moments[0], moments[-1]
     assert first.discriminator.shape == first.generated.shape == GRID.shape
@@ -35,10 +35,10 @@ def test_moments_of_a_short_game():
     assert np.any(first.arrows != last.arrows)
     expected = js_divergence(figure1.DATA.density(GRID), last.generated, cell=CELL)
     assert last.jsd == expected > 0
-    assert repr(figure1.figure1(steps=12, frames=5)) == repr(moments)
-    assert repr(figure1.figure1(steps=12, frames=5, seed=1)) != repr(moments)
+    assert repr(figure1.moments(steps=12, frames=5)) == repr(moments)
+    assert repr(figure1.moments(steps=12, frames=5, seed=1)) != repr(moments)
 
 
 def test_the_two_densities_approach_each_other():
-    moments = figure1.figure1(steps=200, frames=3)
+    moments = figure1.moments(steps=200, frames=3)
     assert moments[-1].jsd < 0.15 < 0.5 < moments[0].jsd

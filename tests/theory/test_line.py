@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from minigan import manual_seed, rand
 from minigan.random import Random
 from minigan.theory import line
 from minigan.theory.toys import GRID, gaussian
@@ -83,3 +84,13 @@ def test_transport_distance_is_scipys():
 def test_one_seed_is_one_result(experiment):
     once, again, other = (repr(experiment(steps=2, seed=seed)) for seed in (1, 1, 2))
     assert once == again != other
+
+
+@pytest.mark.parametrize("experiment", [line.optimal_discriminator, line.criterion, line.race])
+def test_the_callers_random_numbers_go_on(experiment):
+    manual_seed(5)
+    undisturbed = [rand(2).tolist(), rand(2).tolist()]
+    manual_seed(5)
+    drawn = [rand(2).tolist()]
+    experiment(steps=1)
+    assert [*drawn, rand(2).tolist()] == undisturbed

@@ -23,7 +23,7 @@ def test_pictures_of_the_line(tmp_path):
 
 
 def test_figure1_moves_and_its_axes_do_not(tmp_path):
-    moments = figure1.figure1(steps=9, frames=4)
+    moments = figure1.moments(steps=9, frames=4)
     pictures.draw_figure1(tmp_path / "figure1.png", moments)
     assert colors(tmp_path / "figure1.png") > 50
     pictures.save_figure1_animation(tmp_path / "figure1.gif", moments)

@@ -9,10 +9,10 @@ from minigan.theory.ring import OBJECTIVES, RING, SAMPLES
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_short_run(name):
-    snapshots = ring.ring(OBJECTIVES[name], steps=50)
+    snapshots = ring.snapshots(OBJECTIVES[name], steps=50)
     assert [snapshot.step for snapshot in snapshots] == [3, 8, 15, 30, 50]
     assert all(snapshot.points.shape == (SAMPLES, 2) for snapshot in snapshots)
-    again = ring.ring(OBJECTIVES[name], steps=50)
+    again = ring.snapshots(OBJECTIVES[name], steps=50)
     np.testing.assert_array_equal(again[-1].points, snapshots[-1].points)
 
 

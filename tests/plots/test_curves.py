@@ -1,0 +1,138 @@
+"""Curves: that what was recorded can be seen, and nothing is changed around them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from minigan import plots
+from minigan.errors import UserError
+from minigan.plots import curves
+
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture
+def colored(pixels_of):
+    def count(path, color):
+        """How many pixels of a picture have nearly this color."""
+        target = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        return int((np.abs(pixels_of(path)[:, :, :3].astype(int) - target).max(axis=2) < 12).sum())
+
+    return count
+
+
+def metrics(rows, **more):
+    iteration = np.arange(1, rows + 1)
+    losses = {"G loss": 1 + rng.random(rows), "D loss": rng.random(rows)}
+    return {"iteration": iteration, "epoch": iteration // 10, **losses, **more}
+
+
+BLUE, ORANGE = plots.COLORS[:2]
+
+
+def test_both_losses_are_drawn(tmp_path, pixels_of, colored):
+    plots.save_losses(tmp_path / "losses.png", metrics(300))
+    for color in (BLUE, ORANGE):
+        assert colored(tmp_path / "losses.png", color) > 1000
+    upper, lower = (
+        np.mean(np.nonzero(np.all(pixels_of(tmp_path / "losses.png")[:, :, :3] == rgb, axis=2))[0])
+        for rgb in ([0xE0, 0x7B, 0x28], [0x2F, 0x6D, 0xB3])
+    )
+    assert upper < lower  # G's loss, the larger, is orange, whatever the order of the columns
+
+
+def test_from_a_file_as_from_columns(tmp_path, pixels_of):
+    columns = metrics(50)
+    lines = [",".join(columns)] + [
+        ",".join(map(str, row)) for row in zip(*columns.values(), strict=True)
+    ]
+    (tmp_path / "metrics.csv").write_text("\n".join(lines) + "\n")
+    plots.save_losses(tmp_path / "a.png", tmp_path / "metrics.csv")
+    plots.save_losses(tmp_path / "b.png", columns)
+    np.testing.assert_array_equal(pixels_of(tmp_path / "a.png"), pixels_of(tmp_path / "b.png"))
+
+
+def test_a_critics_distance_is_drawn_with_the_losses(tmp_path, colored):
+    plots.save_losses(tmp_path / "two.png", metrics(100))
+    plots.save_losses(tmp_path / "three.png", metrics(100, distance=3 + rng.random(100)))
+    third = plots.COLORS[2]
+    assert colored(tmp_path / "three.png", third) > 1000 > colored(tmp_path / "two.png", third)
+
+
+def test_a_second_panel_for_what_d_believes(tmp_path, pixels_of):
+    beliefs = {"D(x)": rng.random(100), "D(G(z))": rng.random(100)}
+    plots.save_losses(tmp_path / "one.png", metrics(100))
+    plots.save_losses(tmp_path / "two.png", metrics(100, **beliefs))
+    assert pixels_of(tmp_path / "two.png").shape[0] > pixels_of(tmp_path / "one.png").shape[0]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 60])
+def test_few_rows_are_seen(tmp_path, rows, colored):
+    plots.save_losses(tmp_path / "losses.png", metrics(rows))
+    assert colored(tmp_path / "losses.png", BLUE) > 100  # more than the legend's short line
+
+
+def test_rows_that_are_not_finite_are_gaps(tmp_path, colored):
+    columns = metrics(200)
+    columns["D loss"][50:150] = np.nan
+    columns["G loss"][20] = np.inf
+    plots.save_losses(tmp_path / "gap.png", columns)
+    columns["D loss"][50:150] = 0.5
+    plots.save_losses(tmp_path / "whole.png", columns)
+    assert colored(tmp_path / "gap.png", BLUE) < 0.9 * colored(tmp_path / "whole.png", BLUE)
+    columns["D loss"][:] = columns["G loss"][:] = np.nan
+    plots.save_losses(tmp_path / "none.png", columns)
+
+
+def test_a_wild_batch_does_not_press_the_curves_flat(tmp_path, colored):
+    columns = metrics(1000)
+    plots.save_losses(tmp_path / "calm.png", columns)
+    columns["G loss"][500] = 1e6
+    plots.save_losses(tmp_path / "wild.png", columns)
+    assert colored(tmp_path / "wild.png", BLUE) > 0.5 * colored(tmp_path / "calm.png", BLUE)
+
+
+@pytest.mark.parametrize("columns", [{}, {"iteration": [1], "epoch": [1]}, {"D loss": [0.5]}])
+def test_no_loss_to_plot(tmp_path, columns):
+    with pytest.raises(UserError, match="no loss to plot"):
+        plots.save_losses(tmp_path / "losses.png", columns)
+
+
+@given(
+    values=hnp.arrays(
+        np.float64, st.integers(1, 30), elements=st.floats(-100, 100) | st.just(np.nan)
+    ),
+    window=st.integers(0, 12),
+)
+def test_the_moving_average(values, window):
+    half = window // 2
+    for i, mean in enumerate(curves._moving_average(values, window)):
+        near = values[max(0, i - half) : i + half + 1]
+        if np.isnan(values[i]):
+            assert np.isnan(mean)
+        else:
+            assert mean == pytest.approx(np.mean(near[~np.isnan(near)]), abs=1e-9)
+
+
+def test_nothing_around_is_changed(tmp_path):
+    script = """
+import sys
+import numpy as np
+import matplotlib
+matplotlib.use("svg")
+settings = dict(matplotlib.rcParams)
+from minigan import plots
+columns = {"iteration": [1, 2], "D loss": [0.5, 0.4], "G loss": [1, 2]}
+plots.save_losses(sys.argv[1], columns)
+plots.activation_grid(np.zeros((1, 4, 4)))
+assert "matplotlib.pyplot" not in sys.modules
+assert dict(matplotlib.rcParams) == settings and matplotlib.get_backend() == "svg"
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "losses.png")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,18 @@
+"""Pictures: what is one, and what its file may be called."""
+
+import numpy as np
+import pytest
+
+from minigan import plots
+from minigan.errors import UserError
+
+
+def test_names_and_pictures_are_checked(tmp_path):
+    picture = plots.image_grid(np.zeros((1, 1, 4, 4)))
+    with pytest.raises(UserError, match=r"grid\.jpg must end in \.png"):
+        plots.save_picture(tmp_path / "grid.jpg", picture)
+    with pytest.raises(UserError, match=r"film\.png must end in \.gif"):
+        plots.save_animation(tmp_path / "film.png", [picture])
+    with pytest.raises(UserError, match="image_grid makes one"):
+        plots.save_picture(tmp_path / "grid.png", np.zeros((1, 1, 4, 4)))
+    assert list(tmp_path.iterdir()) == []
