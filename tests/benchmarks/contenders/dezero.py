@@ -1,4 +1,4 @@
-"""DeZero: eager, on NumPy, with the OpenBLAS kernel that NumPy chooses by itself."""
+"""DeZero: eager, on NumPy as it comes: of OpenBLAS only the number of threads is set."""
 
 from __future__ import annotations
 

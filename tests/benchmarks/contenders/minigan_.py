@@ -1,6 +1,7 @@
 """minigan on NumPy: the systems of minigan.gans, played as their examples play them.
 
-minigan is imported before anything that loads NumPy, so that it can choose the BLAS kernel.
+minigan is imported before anything that loads NumPy, so that it can say how soon OpenBLAS's idle
+threads fall asleep: OpenBLAS asks only once, when NumPy is loaded.
 """
 
 from __future__ import annotations
