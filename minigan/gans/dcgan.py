@@ -143,6 +143,7 @@ class DCGAN(GAN):
     """The two convolutional networks and their game."""
 
     name = "dcgan"
+    discriminator: Discriminator
 
     def __init__(
         self,

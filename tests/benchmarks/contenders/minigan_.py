@@ -24,6 +24,8 @@ from minigan.tensor import Tensor
 
 
 class Contender:
+    """minigan, in steps and in operations."""
+
     def __init__(self, threads: int) -> None:
         minigan.set_num_threads(threads)
         minigan.manual_seed(0)
@@ -76,6 +78,8 @@ def _make(case: Step) -> GAN:
 
 
 class MiniganGame:
+    """A system of minigan.gans with the given weights; its step is compiled as in training."""
+
     def __init__(self, case: Step, arrays: dict[str, Any]) -> None:
         self.gan = _make(case)
         for name in ("generator", "discriminator"):
