@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             name: as_rows(dataset.resized(gan.settings.image_size), look, gan, f"{kind}, {name}")
             for name, dataset in parts.items()
         }
-        labels = {name: dataset.labels for name, dataset in parts.items()}
+        labels = {name: labels_of(dataset) for name, dataset in parts.items()}
         errors[kind] = linear_error(rows, labels, options.epochs, options.seed)
         width = rows["train"].shape[1]
         print(f"{kind:<25}{width:>6} features{errors[kind]:>9.2%} test error", flush=True)
@@ -93,8 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def part(dataset: ImageDataset, start: int, stop: int) -> ImageDataset:
     """The images from `start` up to `stop`."""
-    assert dataset.labels is not None
-    return ImageDataset(dataset.images[start:stop], dataset.labels[start:stop], dataset.name)
+    return ImageDataset(dataset.images[start:stop], labels_of(dataset)[start:stop], dataset.name)
+
+
+def labels_of(dataset: ImageDataset) -> Labels:
+    assert dataset.labels is not None  # an IDX set has them
+    return dataset.labels
 
 
 @no_grad()

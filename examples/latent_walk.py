@@ -17,7 +17,7 @@ such averages has the usual length again.)
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--walks", type=positive, default=8, help="pairs of ends (default: %(default)s)")
     add("--steps", type=positive, default=10, help="images of a walk (default: %(default)s)")
     add("--frames", type=positive, default=24, help="of a film, one way (default: %(default)s)")
-    group = {"type": natural, "nargs": "+", "action": "append", "default": [], "metavar": "N"}
+    group: dict[str, Any] = dict(type=natural, nargs="+", action="append", default=[], metavar="N")
     add("--plus", **group, help="numbers of samples whose average is added; may be repeated")
     add("--minus", **group, help="numbers of samples whose average is subtracted; likewise")
     add("--digit", type=natural, help="conditional systems: the class to draw")
@@ -94,7 +94,7 @@ def load(options: argparse.Namespace) -> Painter:
 def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> None:
     """Pages and films of the walks from the even to the odd vectors."""
     pairs = list(zip(vectors[0::2], vectors[1::2], strict=True))
-    look = {"value_range": painter.gan.value_range}
+    look: dict[str, Any] = {"value_range": painter.gan.value_range}
     for name, spherical in (("linear", False), ("spherical", True)):
         page = [latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
         images = painter(np.concatenate(page))
@@ -127,8 +127,8 @@ def calculate(painter: Painter, choices: np.ndarray, options: argparse.Namespace
     images = painter(np.stack(vectors))
     images[[caption == "blank" for caption in captions]] = painter.gan.value_range[0]
     captions = [caption.replace("blank", "") for caption in captions]
-    look = {"value_range": painter.gan.value_range, "labels": captions, "scale": None}
-    plots.save_grid(options.out / "arithmetic.png", images, columns, **look)
+    look: dict[str, Any] = {"value_range": painter.gan.value_range, "scale": None}
+    plots.save_grid(options.out / "arithmetic.png", images, columns, labels=captions, **look)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     step, start = 0, time.monotonic()
     while step < steps:
         for images, labels in loader:
+            assert labels is not None  # MNIST has them
             # To a rate of 0 in a straight line: the weights of the last batches hardly wander.
             optimizer.lr = options.lr * (1 - step / steps)
             loss = cross_entropy(classifier(shifted(images, shifts)), labels)

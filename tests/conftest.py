@@ -7,6 +7,9 @@
 A test that makes tensors takes the `backend` fixture and puts them there. With a backend other than
 NumPy only those tests run, and the ones about CuPy itself: all others would do the same again. A
 test marked `gpu` runs with `--backend cupy` alone.
+
+torch is what most of the engine is compared with. Where it is not installed, the files that import
+it are left out, and the last lines of the run say how many those were.
 """
 
 import ast
@@ -23,8 +26,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from minigan.backend import Backend, get_backend
+from minigan.backend import Backend, get_backend, prepare_process
 from minigan.backend.numpy import arrays
+
+LEFT_OUT = pytest.StashKey[list[Path]]()  # files of tests that need torch, where it is missing
+
+prepare_process()  # as the examples do: here, too, threads that wait must not spin
 
 # No deadline: a busy machine is not a failure. HYPOTHESIS_PROFILE=thorough searches for longer.
 settings.register_profile("default", deadline=None, max_examples=30)
@@ -49,6 +56,35 @@ def pytest_configure(config: pytest.Config) -> None:
         # Before anything imports cupy. The folder is no package of ours, hence the path.
         sys.path.insert(0, str(Path(__file__).parent))
         importlib.import_module("cupy_on_cpu.emulator").install()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what cannot be imported without torch."""
+    if importlib.util.find_spec("torch") is not None or not _needs_torch(collection_path):
+        return None  # whoever else is asked may decide
+    inside = collection_path.rglob("test_*.py") if collection_path.is_dir() else [collection_path]
+    config.stash.setdefault(LEFT_OUT, []).extend(inside)
+    return True
+
+
+def _needs_torch(path: Path) -> bool:
+    """Whether a file of tests imports torch, or, of a folder, its conftest.py does."""
+    source = path / "conftest.py" if path.is_dir() else path
+    if not source.is_file() or not source.match("test_*.py") and source.name != "conftest.py":
+        return False
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if any(name.split(".")[0] == "torch" for name in names):
+            return True
+    return False
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if left_out := config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(f"torch is not installed: {len(left_out)} files were left out")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -78,6 +78,8 @@ SKIPPED = (ast.Import, ast.ImportFrom, ast.AnnAssign, ast.JoinedStr, ast.Raise)
 
 
 class Mutant(NamedTuple):
+    """A fault, and where it is."""
+
     file: str
     node: int  # which of the file's nodes has the fault, and which of those that it can have
     choice: int
@@ -119,8 +121,8 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _faults(node: ast.AST) -> list[tuple[Callable[[], None], str]]:
-    """What can be done to a node: the deed, and its name."""
+def _faults(node: ast.AST) -> list[tuple[Callable[[], None], str]]:  # noqa: C901
+    """What can be done to a node: the deed, and its name. One question after another."""
     found: list[tuple[Callable[[], None], str]] = []
 
     def put(field: str, value: object, fault: str) -> None:

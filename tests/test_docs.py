@@ -32,7 +32,10 @@ def run(page):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_code_runs_and_prints_what_the_page_says(name):
-    assert run((DOCS / name).read_text(encoding="utf-8")) == []
+    page = (DOCS / name).read_text(encoding="utf-8")
+    if "import torch" in page:
+        pytest.importorskip("torch")
+    assert run(page) == []
 
 
 def test_a_page_that_says_something_else_is_noticed():

@@ -149,6 +149,7 @@ class DCGAN(GAN):
 
     name = "dcgan"
     settings: Recipe = TUTORIAL
+    discriminator: Discriminator
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
         if self.settings.loss not in LOSSES:

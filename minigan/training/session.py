@@ -158,27 +158,7 @@ class Session:
             for note in (self.folder.note, self.note):
                 if note:
                     bar.write(note)
-            reports = train(
-                self.gan,
-                self.loader,
-                epochs=epochs,
-                max_steps=options.max_steps,
-                iteration=self.iteration,
-            )
-            try:
-                for report in reports:
-                    self._take(report, bar)
-                    if asked:
-                        break
-            except FloatingPointError as error:  # from detect_anomaly
-                raise self._diverged(self.iteration + 1, str(error)) from error
-            except ValueError as error:
-                # A loss refuses NaN before it could become one itself.
-                culprit = None if isinstance(error, UserError) else self.gan.not_finite()
-                if culprit is None:
-                    raise
-                what = f"{culprit} holds NaN or infinity"
-                raise self._diverged(self.iteration + 1, what) from error
+            self._train(bar, asked)
         self._save()
         self._finish()
         if asked:
@@ -195,6 +175,30 @@ class Session:
             )
         print(outcome, file=sys.stderr)
         return 0
+
+    def _train(self, bar: ProgressBar, asked: list[int]) -> None:
+        """Play until all rounds are played, somebody has asked to stop, or numbers are lost."""
+        reports = train(
+            self.gan,
+            self.loader,
+            epochs=self.gan.settings.epochs,
+            max_steps=self.options.max_steps,
+            iteration=self.iteration,
+        )
+        try:
+            for report in reports:
+                self._take(report, bar)
+                if asked:
+                    break
+        except FloatingPointError as error:  # from detect_anomaly
+            raise self._diverged(self.iteration + 1, str(error)) from error
+        except ValueError as error:
+            # A loss refuses NaN before it could become one itself.
+            culprit = None if isinstance(error, UserError) else self.gan.not_finite()
+            if culprit is None:
+                raise
+            what = f"{culprit} holds NaN or infinity"
+            raise self._diverged(self.iteration + 1, what) from error
 
     def _diverged(self, iteration: int, what: str) -> UserError:
         good = "No checkpoint had been saved yet"

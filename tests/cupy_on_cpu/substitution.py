@@ -62,6 +62,8 @@ struct Lock {
 
 
 class Signature(NamedTuple):
+    """The type of a C function, as Cython writes it down beside the function."""
+
     result: str
     arguments: list[str]  # C types
     visible: int  # how many of them the Python function is given; Cython adds its own behind them

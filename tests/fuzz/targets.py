@@ -63,6 +63,8 @@ FEW_PIXELS = 1 << 16
 
 
 class Target(NamedTuple):
+    """A reader, and inputs that it accepts, from which the fuzzer sets out."""
+
     read: Callable[[bytes], object]  # what it returns is of use to tests only
     seeds: Callable[[], list[bytes]]
 

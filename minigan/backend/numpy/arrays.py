@@ -26,6 +26,8 @@ WIDE = 2048  # numbers: a row long enough for NumPy's inner loop to run at full 
 
 
 class NumpyBackend(Backend):
+    """Arrays of NumPy, and the kernels, on as many threads as there are cores to use."""
+
     name = "numpy"
     xp = np
 

@@ -1,4 +1,4 @@
-"""DeZero: eager, on NumPy, with the OpenBLAS kernel that NumPy chooses by itself."""
+"""DeZero: eager, on NumPy as it comes: of OpenBLAS only the number of threads is set."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from dezero.optimizers import Adam  # noqa: E402
 
 
 class Contender:
+    """DeZero, in whole steps."""
+
     def __init__(self, threads: int) -> None:
         """NumPy takes as many threads as OPENBLAS_NUM_THREADS says: alternate.py sets it."""
         self.random = np.random.default_rng(0)
@@ -82,6 +84,8 @@ def _make_step(
 
 
 class DezeroGame:
+    """Both networks and their optimizers; a case's rounds are the methods of its name."""
+
     def __init__(self, case: Step, arrays: dict[str, Any]) -> None:
         rounds = {"gan": self.gan_round, "dcgan": self.dcgan_round}
         if case.game not in rounds:

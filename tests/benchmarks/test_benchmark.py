@@ -12,12 +12,13 @@ import pytest
 
 from minigan.errors import UserError
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
-def examples_are_importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+def as_beside_the_program(monkeypatch):
+    """`python tests/benchmarks/benchmark.py` finds what lies beside it; so do these tests."""
+    monkeypatch.syspath_prepend(str(HERE))
 
 
 def test_measures_a_step_and_an_operation_and_skips_what_is_not_installed(tmp_path):
@@ -26,7 +27,7 @@ def test_measures_a_step_and_an_operation_and_skips_what_is_not_installed(tmp_pa
     absent.joinpath("__init__.py").write_text(
         "raise ModuleNotFoundError('No module named tinygrad', name='tinygrad')"
     )
-    command = [sys.executable, str(ROOT / "examples" / "benchmark.py"), "--quick"]
+    command = [sys.executable, str(HERE / "benchmark.py"), "--quick"]
     command += ["--threads", "1", "--out", str(tmp_path / "out")]
     command += ["--only", "MLP GAN", "BatchNorm1d", "multiply"]
     command += ["--contenders", "minigan", "tinygrad", "torch-eager", "torch-channels-last"]

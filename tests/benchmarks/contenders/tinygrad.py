@@ -15,6 +15,8 @@ from contenders.cases import Layer, Layers, Operation, Step
 
 
 class Contender:
+    """tinygrad, in whole steps."""
+
     def __init__(self, threads: int) -> None:
         """tinygrad takes as many threads as the process has processors: worker.py limits those."""
         TRAINING.value = 1
@@ -61,6 +63,8 @@ def _make_layer(layer: Layer) -> Any:
 
 
 class TinygradGame:
+    """Both networks and their optimizers; a case's rounds are the methods of its name."""
+
     def __init__(self, case: Step, arrays: dict[str, Any]) -> None:
         rounds = {"gan": self.gan_round, "dcgan": self.dcgan_round}
         if case.game not in rounds:

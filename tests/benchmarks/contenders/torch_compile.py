@@ -14,6 +14,8 @@ from contenders.cases import Operation, Step
 
 
 class Contender(torch_eager.Contender):
+    """torch, its networks compiled and its loop as it is."""
+
     def operation(self, case: Operation) -> dict[str, Work]:
         raise UnsupportedError("nothing to gain from compiling one operation")
 

@@ -6,8 +6,9 @@ The networks are described in ../contenders/cases.py, and torch plays the games 
 
 from __future__ import annotations
 
+import functools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def arrays_of(case: Step) -> dict[str, Any]:
 
 def minigan_system(case: Step, backend: Backend) -> GAN:
     make, settings = SYSTEMS[case.game]
-    system = make(settings(**case.settings), backend=backend)  # type: ignore[call-arg]
+    system = make(settings(**case.settings), backend=backend)
     system.train()
     return system
 
@@ -56,8 +57,12 @@ def minigan_games(case: Step, arrays: dict[str, Any], backend: Backend) -> dict[
         dealt = cycle([Tensor(backend.asarray(batch)) for batch in batches])
         recorded = name.endswith("recorded")
         step = backend.compiled(system.play_round) if recorded else system.play_round
-        plays[name] = lambda step=step, dealt=dealt: step(next(dealt))
+        plays[name] = functools.partial(_play_next, step, dealt)
     return plays
+
+
+def _play_next(step: Callable[[Tensor], object], dealt: Iterator[Tensor]) -> object:
+    return step(next(dealt))
 
 
 def torch_games(

@@ -21,6 +21,8 @@ from contenders.torch_names import Names, make_layer, make_operation
 
 
 class Contender:
+    """torch, in steps and in operations; `tuned` and `channels_last` as ENTRIES says."""
+
     def __init__(self, threads: int, *, tuned: bool = False, channels_last: bool = False) -> None:
         torch.set_num_threads(threads)
         torch.manual_seed(0)

@@ -14,13 +14,13 @@ import torch
 from minigan.backend import Window
 from minigan.gans.gan import MLPGAN
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
 def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The examples can be imported, and torch's device, which they choose, is put back."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    """gpu_check.py's siblings can be imported; torch's device, which it chooses, is put back."""
+    monkeypatch.syspath_prepend(str(HERE))
     yield
     torch.set_default_device(None)
 
@@ -49,10 +49,10 @@ def test_everything_is_measured_with_one_command(gpu: Any, capsys: pytest.Captur
 
 
 def test_without_a_gpu_it_is_one_line() -> None:
-    program = "import sys\nsys.modules['cupy'] = None\nsys.path.insert(0, 'examples')\n"
+    program = "import sys\nsys.modules['cupy'] = None\nsys.path.insert(0, '.')\n"
     program += "import gpu_check\nfrom minigan.training.command import run_command\n"
     program += "run_command(gpu_check.main)\n"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("error: CuPy is ") and done.stderr.count("\n") == 1

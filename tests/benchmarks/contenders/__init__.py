@@ -31,6 +31,8 @@ class Game(Protocol):
 
 
 class Contender(Protocol):
+    """A library that takes part; worker.py makes one, with the number of its threads."""
+
     def versions(self) -> dict[str, str]:
         """What ran: the library, and what multiplies its matrices."""
 
@@ -42,6 +44,8 @@ class Contender(Protocol):
 
 
 class Entry(NamedTuple):
+    """Where a contender is written, and how it plays."""
+
     module: str
     options: dict[str, bool]  # arguments of the module's class `Contender`, beside the threads
     note: str

@@ -24,6 +24,8 @@ Stats = dict[str, Any]  # "1.running_mean", …
 
 
 class Contender:
+    """JAX, each step and each operation jitted."""
+
     def __init__(self, threads: int) -> None:
         """JAX takes as many threads as the process has processors: worker.py limits those."""
 

@@ -1,4 +1,6 @@
-"""Measure minigan on a GPU, beside torch where that is installed: python examples/gpu_check.py
+"""Measure minigan on a GPU, beside torch where that is installed.
+
+    python tests/benchmarks/gpu_check.py [--parts steps kernels run]
 
 Three parts, all of which `--parts` can choose from. `steps`: milliseconds of a training step.
 `kernels`: what the step consists of, and how near each part comes to the best the card can do.
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import runpy
 import statistics
 import tempfile
 import time
@@ -17,7 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mnist_gan
 from contenders.cases import Step, dcgan, mlp_gan
 from gpu import games, kernels
 
@@ -27,6 +29,7 @@ from minigan.tensor import Tensor
 from minigan.training.command import positive, run_command
 
 PARTS = ("steps", "kernels", "run")
+MNIST_GAN = Path(__file__).parents[2] / "examples" / "mnist_gan.py"
 
 
 def cases(quick: bool) -> list[Step]:
@@ -118,6 +121,7 @@ def report_kernels(case: Step, backend: Any, peak: kernels.Peak, repeats: int) -
 
 def report_run(options: argparse.Namespace) -> None:
     """The example itself, with its pictures, its log and its checkpoints."""
+    train = runpy.run_path(str(MNIST_GAN))["main"]
     with tempfile.TemporaryDirectory() as folder:
         arguments = [
             "--backend",
@@ -129,7 +133,7 @@ def report_run(options: argparse.Namespace) -> None:
         ]
         amount = ["--max-steps", "6"] if options.quick else ["--epochs", str(options.epochs)]
         start = time.perf_counter()
-        mnist_gan.main([*arguments, *amount])
+        train([*arguments, *amount])
         seconds = time.perf_counter() - start
     print(f"\nexamples/mnist_gan.py {' '.join(arguments[:4] + amount)}: {seconds:.1f} s in all")
 

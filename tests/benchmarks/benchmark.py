@@ -1,4 +1,6 @@
-"""Measure minigan beside other libraries: python examples/benchmark.py [--grow] [--only TEXT]
+"""Measure minigan beside other libraries.
+
+    python tests/benchmarks/benchmark.py [--grow] [--only TEXT]
 
 Whole training steps of the same networks on the same images, then each operation by itself. Who
 takes part is in contenders/; a library that is not installed is skipped. This measures, it does

@@ -1,6 +1,7 @@
 """minigan on NumPy: the systems of minigan.gans, played as their examples play them.
 
-minigan is imported before anything that loads NumPy, so that it can choose the BLAS kernel.
+minigan is imported before anything that loads NumPy, so that it can say how soon OpenBLAS's idle
+threads fall asleep: OpenBLAS asks only once, when NumPy is loaded.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from minigan.tensor import Tensor
 
 
 class Contender:
+    """minigan, in steps and in operations."""
+
     def __init__(self, threads: int) -> None:
         minigan.backend.prepare_process()  # as the examples do
         minigan.set_num_threads(threads)
@@ -76,6 +79,8 @@ def _make(case: Step) -> GAN:
 
 
 class MiniganGame:
+    """A system of minigan.gans with the given weights; its step is compiled as in training."""
+
     def __init__(self, case: Step, arrays: dict[str, Any]) -> None:
         self.gan = _make(case)
         for name in ("generator", "discriminator"):

@@ -21,6 +21,8 @@ SHORTEST = 1e-3  # seconds: what is quicker is timed several repetitions at once
 
 
 class Worker:
+    """A contender and the case that it is at; each method answers the request of its name."""
+
     def __init__(self, name: str, threads: int) -> None:
         entry = ENTRIES[name]
         module = importlib.import_module(f"contenders.{entry.module}")

@@ -1,0 +1,96 @@
+"""What to tell in a bug report: python -m minigan --info
+
+It prints versions, the processor, who multiplies NumPy's matrices, and the GPU or why there is
+none. Of the environment it tells only the variables that change how minigan computes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+import minigan
+from minigan.backend import get_backend
+from minigan.backend.numpy.threads import usable_cores
+from minigan.errors import UserError
+
+# What minigan is built on, and what its tests compare it with
+PACKAGES = "matplotlib Pillow tqdm safetensors threadpoolctl tensorboardX torch scipy hypothesis"
+STEERING = ("OPENBLAS_", "OMP_NUM_THREADS", "MINIGAN_")
+
+
+def info() -> dict[str, str]:
+    """The rows of the report: what it is, and what it is here."""
+    return {
+        "minigan": minigan.__version__,
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "system": platform.platform(),
+        "processor": f"{usable_cores()} of {os.cpu_count()} cores may be used",
+        "NumPy": np.__version__,
+        "matrix products": "; ".join(map(_library, threadpool_info())) or "a library unknown to us",
+        "GPU": _gpu(),
+        "packages": ", ".join(_installed(PACKAGES.split())),
+        "environment": ", ".join(_environment()) or "nothing set",
+    }
+
+
+def _library(found: dict[str, Any]) -> str:
+    """One library with threads of its own, such as OpenBLAS: version, kernel and threads."""
+    name = f"{found['internal_api']} {found['version'] or ''}".strip()
+    kernel = f"kernel {found['architecture']}, " if found.get("architecture") else ""
+    return f"{name}, {kernel}threads: {found['num_threads']}"
+
+
+def _gpu() -> str:
+    """The GPU that CuPy uses and the versions that drive it, or the one line why there is none."""
+    try:
+        backend: Any = get_backend("cupy")
+    except UserError as reason:
+        return f"none: {reason}"
+    runtime = backend.xp.cuda.runtime
+    return (
+        f"{backend.gpu}, CuPy {backend.xp.__version__}, CUDA {runtime.runtimeGetVersion()}, "
+        f"driver for CUDA {runtime.driverGetVersion()}"
+    )
+
+
+def _installed(names: Sequence[str]) -> list[str]:
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _environment() -> list[str]:
+    given = sorted(os.environ.items())
+    return [f"{name}={value}" for name, value in given if name.startswith(STEERING)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m minigan",
+        description="Tell what a bug report needs: versions, processor, GPU.",
+        epilog="To train a GAN: python examples/mnist_gan.py (--help lists its flags).",
+    )
+    parser.add_argument("--info", action="store_true", help="print it, a row for each")
+    if not parser.parse_args(arguments).info:
+        parser.print_help()
+        return 0
+    for name, text in info().items():
+        print(f"{name:<16}{text}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
