@@ -345,6 +345,24 @@ def milliseconds(seconds: float) -> str:
     return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
+def where_table(files: Files) -> str:
+    """On what the benchmark ran, and how busy it was."""
+    if (results := files.read("benchmark/benchmark.json")) is None:
+        return earlier_table("where", files)
+    machine, said = results["machine"], results["versions"].values()
+    versions = {f"{what} {which}" for found in said for what, which in found.items()}
+    cells = [
+        machine["processor"],
+        str(machine["cores"]),
+        str(results["threads"]),
+        machine["time"][:10],
+        f"{results['disturbance']['strangers']:.2f}",
+        ", ".join(sorted(versions, key=str.lower)),
+    ]
+    head = ["processor", "cores", "threads", "date", "others used, cores", "versions"]
+    return table(head, ["left", "right", "right", "left", "right", "left"], [cells])
+
+
 def steps_table(files: Files) -> str:
     if (results := files.read("benchmark/benchmark.json")) is None:
         return earlier_table("steps", files)
@@ -447,6 +465,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "systems": systems_table,
     "papers": papers_table,
     "machines": machines,
+    "where": where_table,
     "steps": steps_table,
     "growth": growth_table,
     "limit": limit_table,

@@ -157,11 +157,17 @@ def test_a_whole_measurement_takes_the_place_of_the_earlier_one(scripts, copy):
         "benchmark": {"steps": [case], "operations": [layer]}, "growth": {"growth": [case]}
     }.items():  # fmt: skip
         (data / name).mkdir(exist_ok=True)
+        machine = {"processor": "abacus", "cores": 2, "time": "2030-01-01 00:00"}
+        results |= {"machine": machine, "threads": 2, "disturbance": {"strangers": 0.04}}
+        results["versions"] = {"minigan": {"numpy": "2.4.6"}, "torch-eager": {"torch": "2.13.0"}}
         (data / name / "benchmark.json").write_text(json.dumps(results))
     seen = {"between two writes": 3, "and the checkpoint was cut short": 1}
     kills = {"kills": 4, "seed": 7, "runs": 1, "steps": 400, "files": 27, "different": 0}
     (data / "kill.json").write_text(json.dumps(kills | {"seen": seen}))
     files = tables.Files(copy)
+    assert "| abacus | 2 | 2 | 2030-01-01 | 0.04 | numpy 2.4.6, torch 2.13.0 |" in (
+        tables.where_table(files)
+    )
     assert tables.steps_table(files).splitlines()[2:] == [
         "| MLP GAN | minigan | 9.8 | 85 | |",
         "| | torch eager | 15.1 | 375 | 1.54 (1.48–1.60) |",
