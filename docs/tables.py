@@ -451,6 +451,30 @@ def ring_table(files: Files) -> str:
     return table(head, ["left"] * 5, rows)
 
 
+def features_table(files: Files) -> str:
+    """What a linear classifier makes of pixels and of discriminators, trained and not."""
+    found = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(files.data.glob("features/*.json"))
+    ]
+    if not found:
+        return earlier_table("features", files)
+    rows: dict[str, tuple[str, str]] = {}  # what is the same in two files is shown once
+    for results in sorted(found, key=lambda results: (results["maps"], results["iterations"])):
+        side, maps = results["image_size"], results["maps"]
+        names = {
+            "raw pixels": f"raw pixels, {side} × {side}",
+            "untrained discriminator": f"untrained discriminator, {maps} maps",
+            "trained discriminator": f"discriminator, {maps} maps,"
+            f" after {results['iterations']:,} iterations",
+        }
+        for kind, name in names.items():
+            error = f"{results['test_error'][kind]:.2%}".replace("%", " %")
+            rows.setdefault(name, (str(results["numbers"][kind]), error))
+    head = ["features", "numbers", "test error"]
+    return table(head, ["left", "right", "right"], [[name, *row] for name, row in rows.items()])
+
+
 def seconds_table(files: Files) -> str:
     """What an evaluation takes, stage by stage. (Those of the runs were made on a busy machine.)"""
     if (results := files.read("evaluation.json")) is None:
@@ -471,6 +495,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "limit": limit_table,
     "kill": kill_table,
     "ring": ring_table,
+    "features": features_table,
     "seconds": seconds_table,
 }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,11 +24,12 @@ from minigan.backend.random import Generator as RandomGenerator
 from minigan.backend.random import manual_seed
 from minigan.data import DataLoader, ImageDataset, mnist
 from minigan.errors import UserError
+from minigan.evaluation.circumstances import circumstances
 from minigan.functional import cross_entropy
 from minigan.gans.dcgan import DCGAN
 from minigan.optim import Adam
 from minigan.tensor import Tensor, no_grad
-from minigan.training.checkpoint import atomic_write, checkpoint_of, load_gan
+from minigan.training.checkpoint import atomic_write, checkpoint_of, load_checkpoint, load_gan
 from minigan.training.command import Help, natural, positive, run_command
 
 Rows = NDArray[np.float32]  # (N, features)
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "untrained discriminator": lambda images: pooled_features(untrained, images),
         "trained discriminator": lambda images: pooled_features(gan, images),
     }
-    errors = {}
+    errors, widths = {}, {}
     for kind, look in kinds.items():
         rows = {
             name: as_rows(dataset.resized(gan.settings.image_size), look, gan, f"{kind}, {name}")
@@ -81,10 +84,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         labels = {name: dataset.labels for name, dataset in parts.items()}
         errors[kind] = linear_error(rows, labels, options.epochs, options.seed)
-        width = rows["train"].shape[1]
-        print(f"{kind:<25}{width:>6} features{errors[kind]:>9.2%} test error", flush=True)
+        widths[kind] = rows["train"].shape[1]
+        print(f"{kind:<25}{widths[kind]:>6} features{errors[kind]:>9.2%} test error", flush=True)
     with atomic_write(path.parent / "feature_classifier.json") as temporary:
-        results = {"labels": options.labels, "seed": options.seed, "test_error": errors}
+        asked = sys.argv[1:] if arguments is None else arguments
+        command = shlex.join(["python", "examples/feature_classifier.py", *asked])
+        results = {
+            "labels": options.labels,
+            "seed": options.seed,
+            "test_error": errors,
+            "numbers": widths,
+            "image_size": gan.settings.image_size,
+            "maps": gan.settings.ndf,
+            "iterations": load_checkpoint(path).metadata.get("iteration"),
+            "circumstances": circumstances(command, options.threads),
+        }
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

@@ -176,6 +176,14 @@ def test_a_whole_measurement_takes_the_place_of_the_earlier_one(scripts, copy):
         "| MLP GAN | 0.153 | 0.236 | 1.54 | 85 | 375 |"
     ]
     assert "| Conv2d | 400 (200 / –) | – (– / –) | – (– / –) |" in tables.limit_table(files)
+    (data / "features").mkdir(exist_ok=True)
+    features = {"image_size": 32, "maps": 8, "iterations": 5628, "test_error": {}, "numbers": {}}
+    for kind in ("raw pixels", "untrained discriminator", "trained discriminator"):
+        features["test_error"][kind], features["numbers"][kind] = 0.0204, 896
+    (data / "features" / "dcgan-0.json").write_text(json.dumps(features))
+    assert "| discriminator, 8 maps, after 5,628 iterations | 896 | 2.04 % |" in (
+        tables.features_table(files)
+    )
     text = tables.kill_table(files)
     assert "| 4 kills, seed 7 | |" in text and "| … between two writes | 3 |" in text
     assert "| checkpoints cut short; with a flipped bit | 1; 0 |" in text
