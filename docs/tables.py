@@ -342,7 +342,7 @@ def machines(files: Files) -> str:
 
 def milliseconds(seconds: float) -> str:
     value = seconds * 1e3
-    return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 1 else f"{value:.3f}"
+    return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}"
 
 
 def where_table(files: Files) -> str:
@@ -350,7 +350,12 @@ def where_table(files: Files) -> str:
     if (results := files.read("benchmark/benchmark.json")) is None:
         return earlier_table("where", files)
     machine, said = results["machine"], results["versions"].values()
-    versions = {f"{what} {which}" for found in said for what, which in found.items()}
+    versions = {
+        f"{what} {which}"
+        for found in said
+        for what, which in found.items()
+        if what != "threads"  # a column of its own
+    }
     cells = [
         machine["processor"],
         str(machine["cores"]),
@@ -389,7 +394,7 @@ def growth_table(files: Files) -> str:
     for case in results["growth"]:
         own, other = (case["rows"].get(name) for name in ("minigan", "torch-eager"))
         if own and other:
-            times = [milliseconds(row["median"] / case["images"]) for row in (own, other)]
+            times = [f"{row['median'] * 1e3 / case['images']:.3g}" for row in (own, other)]
             peaks = [f"{row['peak'] / 1e6:.0f}" for row in (own, other)]
             rows.append([case["name"], *times, f"{other['ratio']:.2f}", *peaks])
     head = ["", "minigan", "torch", "÷", "peak MB, minigan", "torch"]
