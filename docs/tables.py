@@ -289,6 +289,30 @@ def scores_table(files: Files) -> str:
     return table(head, ["left"] * 3 + ["right"] * len(SHOWN), rows)
 
 
+def patience_table(files: Files) -> str:
+    """The tutorials' GAN after 25 epochs and after the 200 that they have, with its grids."""
+    if not files.records("gan-tutorial-200"):
+        return "(This run has not ended yet.)"
+    rows = []
+    for epochs, run in (("25 epochs", "gan-tutorial"), ("200 epochs", "gan-tutorial-200")):
+        if files.complete(run, LAST):
+            records = files.records(run, LAST)
+            cells = [of_records(records, LAST, score) for score in SHOWN]
+            rows.append([epochs, seeds(records), *cells])
+        else:
+            old = files.earlier["scores"][f"{run}/{LAST}"]
+            rows.append([f"{epochs} {DAGGER}", old["seeds"], *[old[score] for score in SHOWN]])
+    scores = table(["after", "seeds", *SHOWN.values()], ["left"] * 2 + ["right"] * len(SHOWN), rows)
+    pictures = table(
+        ["25 epochs", "200 epochs", "losses"],
+        ["left"] * 3,
+        [[f"![]({name})" for name in (
+            "gan-tutorial/grid.png", "gan-tutorial-200/grid.png", "gan-tutorial-200/losses.png"
+        )]],
+    )  # fmt: skip
+    return f"{scores}\n\n{pictures}"
+
+
 def systems_table(files: Files) -> str:
     rows = []
     for label, run, pictures, seen in SYSTEMS:
@@ -492,6 +516,7 @@ def seconds_table(files: Files) -> str:
 TABLES: dict[str, Callable[[Files], str]] = {
     "scores": scores_table,
     "systems": systems_table,
+    "patience": patience_table,
     "papers": papers_table,
     "machines": machines,
     "where": where_table,
