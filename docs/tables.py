@@ -4,7 +4,8 @@
     python docs/tables.py --check    # say where a page and the files differ; exit code 1
 
 In a page `<!-- table: NAME -->` … `<!-- end -->` holds a table, and `<!-- figure: RUN COLUMN SCORE
--->` … `<!-- end -->` a figure within a sentence. Nobody types what is between them. The files are
+-->` … `<!-- end -->` a figure within a sentence; `figure: theory KEY/KEY FORMAT` is one of
+theory.json. Nobody types what is between them. The files are
 in docs/results/data/; docs/results/README.md says which command leaves which. What was measured
 before files were kept is in earlier.json, and marked with a dagger wherever it is shown.
 """
@@ -234,6 +235,15 @@ def quoted(files: Files, run: str, column: str, score: str) -> str:
     if files.complete(run, column):
         return of_records(files.records(run, column), column, score)
     return files.earlier["scores"][f"{run}/{column}"][score] + DAGGER
+
+
+def of_theory(files: Files, where: str) -> str:
+    """ "ring/…/0 .2f": a number of theory.json by its keys, and how Python shall format it."""
+    path, _, spec = where.rpartition(" ")
+    value = files.read("theory.json")
+    for key in path.split("/"):
+        value = value[int(key) if isinstance(value, list) else key]
+    return format(value, spec)
 
 
 def real_images(files: Files) -> dict[str, Any]:
@@ -540,7 +550,9 @@ def rewritten(page: str, files: Files) -> str:
     def make(found: re.Match[str]) -> str:
         kind, name, _ = found.groups()
         if kind == "figure":
-            return f"<!-- figure: {name} -->{quoted(files, *name.split())}<!-- end -->"
+            kind, _, where = name.partition(" ")
+            text = of_theory(files, where) if kind == "theory" else quoted(files, *name.split())
+            return f"<!-- figure: {name} -->{text}<!-- end -->"
         text = TABLES[name](files) if name in TABLES else earlier_table(name, files)
         return f"<!-- table: {name} -->\n\n{with_note(text, files)}\n\n<!-- end -->"
 
