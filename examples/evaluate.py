@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from minigan import plots
 from minigan.backend import get_backend, set_num_threads
 from minigan.errors import UserError
 from minigan.evaluation import evaluate as evaluation
+from minigan.evaluation.circumstances import circumstances
 from minigan.evaluation.evaluate import (
     Images,
     Labels,
@@ -65,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         set_num_threads(options.threads)
     backend = get_backend(options.backend)
     results: dict[str, Any] = {"count": options.count, "seed": options.seed, "columns": {}}
+    asked = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "examples/evaluate.py", *asked])
+    results["circumstances"] = circumstances(command, options.threads)
     gan = None
     if options.checkpoint:
         gan, facts = load(options.checkpoint, backend)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from minigan import nn
 from minigan.backend import set_num_threads
 from minigan.data import DataLoader, ImageDataset, mnist
 from minigan.errors import UserError
+from minigan.evaluation.circumstances import circumstances
 from minigan.files import atomic_write
 from minigan.functional import cross_entropy
 from minigan.gans.dcgan import DCGAN
@@ -27,7 +30,7 @@ from minigan.optim import Adam
 from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
 from minigan.training import load_gan
-from minigan.training.checkpoint import checkpoint_of
+from minigan.training.checkpoint import checkpoint_of, load_checkpoint
 from minigan.training.command import Help, backend_name, natural, positive, run_command
 from minigan.training.folder import note_drawn
 
@@ -75,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "untrained discriminator": lambda images: pooled_features(untrained, images),
         "trained discriminator": lambda images: pooled_features(gan, images),
     }
-    errors = {}
+    errors, widths = {}, {}
     for kind, look in kinds.items():
         rows = {
             name: as_rows(dataset.resized(gan.settings.image_size), look, gan, f"{kind}, {name}")
@@ -83,10 +86,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         labels = {name: labels_of(dataset) for name, dataset in parts.items()}
         errors[kind] = linear_error(rows, labels, options.epochs, options.seed)
-        width = rows["train"].shape[1]
-        print(f"{kind:<25}{width:>6} features{errors[kind]:>9.2%} test error", flush=True)
+        widths[kind] = rows["train"].shape[1]
+        print(f"{kind:<25}{widths[kind]:>6} features{errors[kind]:>9.2%} test error", flush=True)
     with atomic_write(path.parent / "feature_classifier.json") as temporary:
-        results = {"labels": options.labels, "seed": options.seed, "test_error": errors}
+        asked = sys.argv[1:] if arguments is None else arguments
+        command = shlex.join(["python", "examples/feature_classifier.py", *asked])
+        results = {
+            "labels": options.labels,
+            "seed": options.seed,
+            "test_error": errors,
+            "numbers": widths,
+            "image_size": gan.settings.image_size,
+            "maps": gan.settings.ndf,
+            "iterations": load_checkpoint(path).metadata.get("iteration"),
+            "circumstances": circumstances(command, options.threads),
+        }
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     note_drawn(path.parent, ["feature_classifier.json"])
 

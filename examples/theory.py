@@ -6,12 +6,15 @@ they show. The pictures, and the numbers behind them (numbers.json), are in --ou
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from minigan.backend import set_num_threads
 from minigan.errors import UserError
+from minigan.evaluation.circumstances import circumstances
 from minigan.files import atomic_write, writing
 from minigan.theory import figure1, line, pictures, ring
 from minigan.training.command import natural, positive, run_command
@@ -121,11 +124,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = EXPERIMENTS if options.experiment == "all" else [options.experiment]
     path = options.out / "numbers.json"
     numbers = known_numbers(path)  # of the pictures that are there already
+    asked_for = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "examples/theory.py", *asked_for])
     for name in chosen:
         print(name, flush=True)
         numbers[name] = rounded(EXPERIMENTS[name](options))
         for what, value in numbers[name].items():
             print(f"    {what}: {value}")
+        numbers.setdefault("circumstances", {})[name] = circumstances(command, threads=1)
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     return 0

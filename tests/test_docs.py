@@ -1,8 +1,11 @@
-"""Tests of the documentation: its code runs, in one piece, and prints what it says it prints."""
+"""Tests of the documentation: its code runs and prints what the page says it prints, its tables say
+what the files of runs and measurements say, and no figure of a table is typed."""
 
 import contextlib
 import io
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,230 @@ def test_a_page_that_says_something_else_is_noticed():
     assert run(page.format(4)) == [("4\n", "3\n")]
     with pytest.raises(NameError):
         run("```python\nprint(y)\n```\n")
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The two scripts of docs/, which are no package."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    import measure
+    import tables
+
+    return tables, measure
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Pages and files as they stand, to be spoiled."""
+    pages = shutil.ignore_patterns("*.png", "*.gif", "*.py")
+    shutil.copytree(DOCS, tmp_path / "docs", ignore=pages)
+    references = Path("minigan", "evaluation", "files", "references.json")
+    (tmp_path / references.parent).mkdir(parents=True)
+    shutil.copy(DOCS.parent / references, tmp_path / references)
+    return tmp_path / "docs"
+
+
+def spoil(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_tables_say_what_the_files_say(scripts):
+    assert scripts[0].faults(DOCS) == []
+
+
+def test_a_changed_figure_is_noticed_on_the_page_and_in_the_files(scripts, copy):
+    tables, _ = scripts
+    page = copy / "results" / "README.md"
+    spoil(page, "| 235 ± 5 |", "| 236 ± 5 |")
+    (fault,) = tables.faults(copy)
+    assert "results/README.md, table scores" in fault and "236 ± 5" in fault and "235 ± 5" in fault
+    spoil(page, "| 236 ± 5 |", "| 235 ± 5 |")
+    figure = re.search(r"<!-- figure: real images frechet_distance -->(.*?)<!--", page.read_text())
+    spoil(page, figure[0], figure[0].replace(figure[1], "2.6"))
+    assert len(tables.faults(copy)) == 1
+    spoil(page, figure[0].replace(figure[1], "2.6"), figure[0])
+    spoil(copy / "results" / "data" / "earlier.json", "5,835,597", "5,835,598")
+    assert [fault.partition(":")[0] for fault in tables.faults(copy)] == [
+        "reliability.md, table fuzz"
+    ]
+
+
+def record(seed, name="original", *, distance, parzen=200.0):
+    scores = {"classifier_score": 9.0, "modes": 10, "label_kl": 0.02, "precision": 0.8,
+              "recall": 0.5, "frechet_distance": distance, "parzen": parzen,
+              "parzen_error": 2.4}  # fmt: skip
+    machine = {"processor": "abacus", "family": "1", "cores": 2}
+    versions = {"minigan": "1", "commit": "abc", "numpy": "2", "BLAS": "beads", "BLAS kernel": "10"}
+    command = f"python examples/original_gan.py --average 0.999 --seed {seed} --threads 1"
+    training = {"command": command, "date": "2030-01-01 00:00", "machine": machine,
+                "versions": versions, "epochs": 50, "processor seconds": 100.0}  # fmt: skip
+    columns = {column: {"scores": scores, "seconds": {}} for column in ("generator", "average")}
+    return {"name": name, "seed": seed, "training": training, "columns": columns}
+
+
+def test_means_and_deviations_are_those_of_the_records(scripts, copy):
+    tables, _ = scripts
+    runs = copy / "results" / "data" / "runs"
+
+    def row():
+        lines = tables.scores_table(tables.Files(copy)).splitlines()
+        first = next(i for i, line in enumerate(lines) if line.startswith("| 2014 networks"))
+        return lines[first : first + 2]
+
+    for path in runs.glob("original-*.json"):
+        path.unlink()
+    assert row()[0].startswith("| 2014 networks, 50 epochs of 50,000 † | last | 0–2 | 38.5 ± 1.8 |")
+    for seed, distance in enumerate([20.0, 21.0, 22.5]):
+        text = json.dumps(record(seed, distance=distance, parzen=-200.0 - seed))
+        (runs / f"original-{seed}.json").write_text(text)
+        if seed == 0:  # one seed in place of three: both are shown
+            assert row()[0].startswith("| 2014 networks, 50 epochs of 50,000 † |")
+            assert row()[1].startswith("| … measured again | last | 0 | 20.0 | 9.00 | 10 | 0.020 |")
+            assert row()[1].endswith("| −200 ± 2 |")
+    last, averaged = row()
+    assert last.startswith("| 2014 networks, 50 epochs of 50,000 | last | 0–2 | 21.2 ± 1.3 |")
+    assert "†" not in last + averaged and last.endswith("| −201 ± 1 |")
+    assert averaged.startswith("| … | averaged | 0–2 |")
+    systems = tables.systems_table(tables.Files(copy))
+    assert "| 2014 networks | `examples/original_gan.py --average 0.999` | 50 | 2.0 |" in systems
+    assert "| 3 | 2030-01-01 | abacus, family 1 | 2 | 2 | beads, kernel 10 | 1 (abc) |" in (
+        tables.machines(tables.Files(copy))
+    )
+    tables.rewritten((copy / "results" / "README.md").read_text(), tables.Files(copy))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"), [([0], "0"), ([0, 1, 2], "0–2"), ([0, 2], "0, 2"), ([1], "1")]
+)
+def test_seeds(scripts, numbers, text):
+    assert scripts[0].seeds([{"seed": number} for number in numbers]) == text
+
+
+def test_a_whole_measurement_takes_the_place_of_the_earlier_one(scripts, copy):
+    tables, _ = scripts
+    data = copy / "results" / "data"
+    turns = {"median": 0.0098, "peak": 85e6, "at start": 40e6}
+    slower = {"median": 0.0151, "peak": 375e6, "ratio": 1.54, "ratio quartiles": [1.48, 1.6]}
+    case = {"name": "MLP GAN", "images": 64, "rows": {"minigan": turns, "torch-eager": slower}}
+    parts = {"forward": {"minigan": {"median": 0.5}, "torch-eager": {"median": 1.0}}}
+    layer = {"name": "Conv2d", "layer": ["conv"], "flops": 2e11, "parts": parts}
+    for name, results in {
+        "benchmark": {"steps": [case], "operations": [layer]}, "growth": {"growth": [case]}
+    }.items():  # fmt: skip
+        (data / name).mkdir(exist_ok=True)
+        machine = {"processor": "abacus", "cores": 2, "time": "2030-01-01 00:00"}
+        results |= {"machine": machine, "threads": 2, "disturbance": {"strangers": 0.04}}
+        results["versions"] = {"minigan": {"numpy": "2.4.6"}, "torch-eager": {"torch": "2.13.0"}}
+        (data / name / "benchmark.json").write_text(json.dumps(results))
+    seen = {"between two writes": 3, "and the checkpoint was cut short": 1}
+    kills = {"kills": 4, "seed": 7, "runs": 1, "steps": 400, "files": 27, "different": 0}
+    (data / "kill.json").write_text(json.dumps(kills | {"seen": seen}))
+    files = tables.Files(copy)
+    assert "| abacus | 2 | 2 | 2030-01-01 | 0.04 | numpy 2.4.6, torch 2.13.0 |" in (
+        tables.where_table(files)
+    )
+    assert tables.steps_table(files).splitlines()[2:] == [
+        "| MLP GAN | minigan | 9.8 | 85 | |",
+        "| | torch eager | 15.1 | 375 | 1.54 (1.48–1.60) |",
+    ]
+    assert tables.growth_table(files).splitlines()[2:] == [
+        "| MLP GAN | 0.153 | 0.236 | 1.54 | 85 | 375 |"
+    ]
+    assert "| Conv2d | 400 (200 / –) | – (– / –) | – (– / –) |" in tables.limit_table(files)
+    (data / "features").mkdir(exist_ok=True)
+    features = {"image_size": 32, "maps": 8, "iterations": 5628, "test_error": {}, "numbers": {}}
+    for kind in ("raw pixels", "untrained discriminator", "trained discriminator"):
+        features["test_error"][kind], features["numbers"][kind] = 0.0204, 896
+    (data / "features" / "dcgan-0.json").write_text(json.dumps(features))
+    assert "| discriminator, 8 maps, after 5,628 iterations | 896 | 2.04 % |" in (
+        tables.features_table(files)
+    )
+    text = tables.kill_table(files)
+    assert "| 4 kills, seed 7 | |" in text and "| … between two writes | 3 |" in text
+    assert "| checkpoints cut short; with a flipped bit | 1; 0 |" in text
+
+
+FIGURE = re.compile(r"\*{0,2}[−-]?\d[\d,]*\.?\d*( ± [\d.]+)?( %)?\*{0,2}")
+TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
+# Tables whose figures were not measured, or that another test compares with what was.
+JOINED = {
+    ("evaluation.md", "samples"),  # tests/evaluation/test_evaluate.py
+    ("dcgan.md", "z"),  # tests/gans/test_dcgan.py
+    ("reliability.md", "reader"),  # promises, which tests/fuzz/targets.py holds to
+}
+
+
+def test_no_table_of_figures_is_typed(scripts):
+    typed = set()
+    for path in DOCS.rglob("*.md"):
+        outside = scripts[0].MARKED.sub("", path.read_text(encoding="utf-8"))
+        for table in TABLE.findall(outside):
+            rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in table.split("\n")]
+            if any(FIGURE.fullmatch(cell) for row in rows[2:] for cell in row[1:]):
+                typed.add((path.relative_to(DOCS).as_posix(), rows[0][0]))
+    assert typed == JOINED
+
+
+def test_a_record_is_made_of_what_a_run_left(scripts, tmp_path):
+    _, measure = scripts
+    files = {
+        "config.json": {"epochs": 3, "seed": 1},
+        "training.json": {"command": "python examples/lsgan.py --seed 1", "processor seconds": 6.0},
+        "evaluation.json": {
+            "count": 100, "seed": 0, "iteration": 351, "columns": {"generator": {"scores": {}}},
+            "circumstances": {"command": "python examples/evaluate.py runs/lsgan-fixed-1"},
+        },
+    }  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    found = measure.record("lsgan-fixed", 1, tmp_path)
+    assert found["name"] == "lsgan-fixed" and found["seed"] == 1
+    assert found["training"]["epochs"] == 3 and found["training"]["iterations"] == 351
+    assert found["evaluation"]["samples"] == 100
+    assert found["columns"] == {"generator": {"scores": {}}} and found["fitted error"] is None
+
+
+def test_every_record_is_of_a_run_that_can_be_made_again(scripts):
+    tables, measure = scripts
+    for name, records in tables.Files(DOCS).runs.items():
+        for one in records:
+            said = one["training"]["command"]
+            flags = f"--seed {one['seed']} --threads 1"
+            assert said == f"python {measure.RUNS[name]} {flags}"
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def anchors(page):
+    """The names that a forge gives to the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page):
+    broken = []
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        if ":" in path:
+            continue
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize(
+    "page", [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda path: path.name
+)
+def test_links_lead_somewhere(page):
+    assert broken_links(page) == []
+
+
+def test_a_link_that_leads_nowhere_is_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# A title, here\n[a](#a-title-here) [b](#b) [c](page.md) [d](other.md)\n")
+    assert broken_links(page) == ["#b", "other.md"]

@@ -100,7 +100,7 @@ def test_a_shift_moves_every_image_and_keeps_its_ink(trainer, test_set):
     images = trainer.Tensor(test_set[0][:50])
     seen = set()
     for seed in range(40):
-        moved = trainer.shifted(images, trainer.Generator(seed)).numpy()
+        moved = trainer.shifted(images, trainer.Random(seed)).numpy()
         np.testing.assert_allclose(moved.sum(), images.numpy().sum(), rtol=1e-5)
         place = np.unravel_index(np.argmax(moved[0, 0]), (28, 28))
         seen.add(tuple(int(i) for i in place))

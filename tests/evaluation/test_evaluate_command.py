@@ -65,6 +65,9 @@ def test_the_results_lie_beside_the_checkpoint(command, tmp_path, capsys):
     assert "Fréchet distance" in out and "label agreement" not in out
     results = json.loads((tmp_path / "evaluation.json").read_text())
     assert results["system"] == "gan" and results["iteration"] == 12 and results["count"] == 150
+    asked = results["circumstances"]["command"]
+    assert asked.startswith(f"python examples/evaluate.py {path}")
+    assert results["circumstances"]["versions"]["numpy"] == np.__version__
     assert list(results["columns"]) == ["generator", "average"]
     one, other = (results["columns"][name]["scores"] for name in ("generator", "average"))
     assert one["frechet_distance"] != other["frechet_distance"]

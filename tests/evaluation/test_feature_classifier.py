@@ -48,11 +48,12 @@ def test_pooling_is_torchs(command, size):
 def test_features_beside_pixels_and_an_untrained_network(command, tmp_path, capsys):
     gan = DCGAN(Recipe(image_size=28, channels=1, ngf=4, ndf=4))
     arrays, plain = gan.state()
-    save_checkpoint(tmp_path / "checkpoint.safetensors", arrays, plain)
+    save_checkpoint(tmp_path / "checkpoint.safetensors", arrays, plain | {"iteration": 12})
     command.main([str(tmp_path), "--labels", "300", "--epochs", "30", "--seed", "1"])
     out = capsys.readouterr().out
     assert "784 features" in out and f"{(4 + 8) * 16} features" in out
     results = json.loads((tmp_path / "feature_classifier.json").read_text())
+    assert results["iterations"] == 12 and results["numbers"]["raw pixels"] == 784
     errors = results["test_error"]
     assert list(errors) == ["raw pixels", "untrained discriminator", "trained discriminator"]
     assert 0.05 < errors["raw pixels"] < 0.5

@@ -1,16 +1,18 @@
 """Kill training at random instants, go on with it, and see whether the same bytes come out.
 
-    python tests/reliability/kill.py --kills 100
+    python tests/reliability/kill.py --kills 100 --json docs/results/data/kill.json
 
 A run is killed (SIGKILL: it cannot clean up) and resumed until it is done; then every file in its
 folder must equal that of a run that nobody disturbed. Then the next run begins, until there were
 so many kills. Every other kill waits until a checkpoint is being written. After every fourth, the
-checkpoint is also cut short or one of its bits is flipped.
+checkpoint is also cut short or one of its bits is flipped. --json writes what was seen to a file,
+of which docs/tables.py makes the table of docs/reliability.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -26,6 +28,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from small_run import contents, small_run  # noqa: E402
 
+from minigan.evaluation.circumstances import circumstances  # noqa: E402
 from minigan.files import leftovers_of  # noqa: E402
 from minigan.training.checkpoint import previous_of  # noqa: E402
 
@@ -86,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Kill training at random instants.")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="also write what was seen to this file")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     seen: Counter[str] = Counter()
@@ -121,6 +125,19 @@ def main() -> None:
     print(f"{kills} kills, {runs} runs of {STEPS} iterations: {len(expected)} files equal in each")
     for what, times in sorted(seen.items(), key=lambda item: -item[1]):
         print(f"{times:6} {what}")
+    if options.json:
+        command = f"python tests/reliability/kill.py --kills {options.kills} --seed {options.seed}"
+        facts = {
+            **circumstances(command, threads=1),
+            "seed": options.seed,
+            "kills": kills,
+            "runs": runs,
+            "steps": STEPS,
+            "files": len(expected),
+            "different": 0,  # or an assertion would have failed above
+            "seen": dict(sorted(seen.items())),
+        }
+        options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

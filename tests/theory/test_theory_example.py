@@ -26,14 +26,17 @@ def test_a_few_steps(name, tmp_path, capsys):
     made = sorted(path.name for path in tmp_path.iterdir())
     assert made == sorted([*PICTURES[name], "numbers.json"])
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    assert list(numbers) == [name]
+    assert list(numbers) == [name, "circumstances"]
+    assert list(numbers["circumstances"]) == [name]
     assert capsys.readouterr().out.startswith(f"{name}\n    ")
 
 
 def test_one_experiment_leaves_the_numbers_of_the_others(tmp_path):
     for name in ("gradients", "optimal"):
         example["main"](["--experiment", name, "--steps", "2", "--out", str(tmp_path)])
-    assert set(json.loads((tmp_path / "numbers.json").read_text())) == {"gradients", "optimal"}
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    assert set(numbers) == {"gradients", "optimal", "circumstances"}
+    assert set(numbers["circumstances"]) == {"gradients", "optimal"}
 
 
 @pytest.mark.parametrize(
