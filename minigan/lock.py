@@ -2,7 +2,7 @@
 
 Only the kernel can tell a process that runs from one that was killed, and process numbers are
 used again. So the lock names the process by its number and the moment it started. Who looks at a
-lock and changes it does both within `one_at_a_time`. Next: backend/, or tensor.py.
+lock and changes it does both within `one_at_a_time`. Next: backend/interface.py.
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ How a word becomes numbers, on both backends and for both dtypes (`low` and `hig
     integers    word        -> one number, word mod high
 
 `Random` is what the rest of minigan uses. `NumpyStream` in backend/numpy/random.py is its NumPy
-body: read that next. The CuPy body is `CupyStream` in backend/cupy/random.py, with its kernels in
-philox.cu.
+body. The CuPy body is `CupyStream` in backend/cupy/random.py, with its kernels in philox.cu.
+
+Next: engine/node.py.
 """
 
 from __future__ import annotations

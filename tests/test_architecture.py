@@ -1,9 +1,13 @@
-"""Tests of the house: imports point up the reading order, and heavy libraries stay in their rooms.
+"""Tests of the house: one list is the README's, the order of the imports and the trail of reading.
 
-The reading order is also the order of ideas: a file can be understood with those above it alone.
+README lists files and folders of minigan/ in reading order, which is also the order of ideas: a
+file can be understood with those above it alone. Imports only point up that list; and every file
+ends its opening words with `Next: …`, the file to read next, so that a trail leads through all.
 """
 
 import ast
+import posixpath
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,29 +16,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-# Files and folders: each may import those before it, and others of its own folder. testing.py comes
-# last: it is for tests.
-ORDER = [
-    "errors",
-    "files",
-    "lock",
-    "backend",
-    "random",
-    "engine",
-    "tensor",
-    "creation",
-    "functional",
-    "nn",
-    "optim",
-    "data",
-    "gans",
-    "evaluation",
-    "plots",
-    "theory",
-    "training",
-    "testing",
-]
 # The name that a distribution is imported by, where it is another one
 IMPORTED_AS = {"Pillow": "PIL"}
 # Who may import what only some machines have
@@ -44,6 +27,16 @@ ROOMS = {
     "torch": lambda path: path == "testing.py",
     "tensorboardX": lambda path: path.startswith("training/"),
 }
+NEXT = re.compile(r"\bNext: ([\w./]+)")
+
+
+def reading_order(text):
+    """The files and folders that README links to in its list of the source: ["errors", …]."""
+    section = text.partition("\n## The source, in reading order\n")[2].partition("\n## ")[0]
+    return [link.removesuffix(".py") for link in re.findall(r"\]\(minigan/([\w./]+)\)", section)]
+
+
+ORDER = reading_order(README)
 
 
 def sources():
@@ -71,18 +64,22 @@ def imports(text):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def place(parts):
-    """Where a file stands in the order, from the parts of its path; None if it has no place."""
-    if "/".join(parts[:2]) in ORDER:
-        return ORDER.index("/".join(parts[:2]))
-    return ORDER.index(parts[0]) if parts[0] in ORDER else None
+def place(path):
+    """Where a file stands in the order; None if it has no place."""
+    room = path.split("/")[0].removesuffix(".py")
+    return ORDER.index(room) if room in ORDER else None
+
+
+def is_a_door(path):
+    """The files that are entered and not read: the package's face, and `python -m minigan`."""
+    return path in ("__init__.py", "__main__.py")
 
 
 def faults_in_order(files):
     faults = []
     for path, text in files.items():
-        own = place(path.removesuffix(".py").split("/"))
-        if path in ("__init__.py", "__main__.py"):  # the public face imports what it likes
+        own = place(path)
+        if is_a_door(path):  # it imports what it likes
             continue
         if own is None:
             faults.append(f"{path} has no place in the reading order")
@@ -91,11 +88,42 @@ def faults_in_order(files):
             library, *target = name.split(".")
             if library != "minigan":
                 continue
-            other = place(target)
+            other = place(target[0])
             if other is None:
                 faults.append(f"{path} takes {target[0]} from the package, not from its own file")
             elif other > own:
                 faults.append(f"{path} imports {ORDER[other]}, which comes after it")
+    return faults
+
+
+def next_of(path, text):
+    """The file that a file's opening words send the reader to, from minigan/ on; None at the end."""
+    found = NEXT.search(ast.get_docstring(ast.parse(text)) or "")
+    if found is None:
+        return None
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), found[1].rstrip(".")))
+
+
+def trail(files, start):
+    """The files in the order in which one comes to them, from `start` on."""
+    path, seen = start, []
+    while path is not None and path not in seen:
+        assert path in files, f"{seen[-1]} sends its reader to {path}, which does not exist"
+        seen.append(path)
+        path = next_of(path, files[path])
+    assert path is None, f"the trail comes back to {path}"
+    return seen
+
+
+def faults_in_trail(files):
+    """What is not on the trail, or comes on it before something that README lists above it."""
+    read = {path: text for path, text in files.items() if not path.endswith("__init__.py")}
+    read.pop("__main__.py", None)
+    seen = trail(read, f"{ORDER[0]}.py")
+    faults = [f"{path} is on no trail" for path in read if path not in seen]
+    for before, after in zip(seen, seen[1:], strict=False):
+        if place(after) < place(before):
+            faults.append(f"{before} leads back to {after}")
     return faults
 
 
@@ -118,8 +146,17 @@ def dependencies():
     return {IMPORTED_AS.get(name, name) for name in names} | {"minigan"}
 
 
+def test_readme_lists_everything_once():
+    there = {path.split("/")[0].removesuffix(".py") for path in sources() if not is_a_door(path)}
+    assert sorted(ORDER) == sorted(there)
+
+
 def test_imports_point_up_the_reading_order():
     assert faults_in_order(sources()) == []
+
+
+def test_a_trail_leads_through_every_file_in_that_order():
+    assert faults_in_trail(sources()) == []
 
 
 def test_libraries_stay_in_their_rooms():
@@ -138,20 +175,29 @@ def test_every_file_begins_with_a_sentence_on_what_it_is():
         ("tensor.py", "from minigan import nn", "imports nn, which comes after"),
         ("nn/layers.py", "def f():\n    import minigan.optim", "imports optim, which comes after"),
         ("nn/layers.py", "from minigan import Tensor", "takes Tensor from the package"),
-        (
-            "plots.py",
-            "from minigan.training.session import run",
-            "imports training, which comes after",
-        ),
+        ("plots/grids.py", "from minigan.training import run", "imports training, which comes"),
         ("extra/more.py", "", "no place in the reading order"),
+        ("optim/sgd.py", "import torch", "imports torch"),
         ("random.py", "from cupy.cuda import Stream", "imports cupy"),
-        ("optim/adam.py", "import torch", "imports torch"),
         ("data/mnist.py", "import requests", "pyproject.toml does not name"),
     ],
 )
 def test_a_fault_is_found(path, text, fault):
     found = faults_in_order({path: text}) + faults_in_rooms({path: text}, dependencies())
     assert len(found) == 1 and fault in found[0]
+
+
+def test_a_fault_in_the_trail_is_found():
+    files = dict(sources())
+    files["data/lonely.py"] = '"""Nobody leads here."""'
+    assert faults_in_trail(files) == ["data/lonely.py is on no trail"]
+    files = dict(sources())
+    files["tensor.py"] = '"""A face.\n\nNext: engine/node.py.\n"""'
+    with pytest.raises(AssertionError, match="comes back to engine/node.py"):
+        faults_in_trail(files)
+    files["tensor.py"] = '"""A face.\n\nNext: nowhere.py.\n"""'
+    with pytest.raises(AssertionError, match="tensor.py sends its reader to nowhere.py"):
+        faults_in_trail(files)
 
 
 def test_importing_minigan_loads_nothing_heavy():

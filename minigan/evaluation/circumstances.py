@@ -2,6 +2,8 @@
 
 A figure without these cannot be found again: another processor, another NumPy or another number of
 threads rounds otherwise, and a game makes a small difference a large one.
+
+Next: ../plots/picture.py.
 """
 
 from __future__ import annotations

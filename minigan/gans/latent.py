@@ -1,7 +1,7 @@
 """A walk through latent space: vectors on the way from one noise to another.
 
 What a generator draws of them shows whether it has learned more than single images.
-Next: ../training/loop.py.
+Next: ../evaluation/divergences.py.
 """
 
 from __future__ import annotations

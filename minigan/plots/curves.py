@@ -1,7 +1,7 @@
 """Curves: every loss of a run against the iteration, and what D believed meanwhile.
 
 They are drawn without pyplot, so nothing here touches the figures or the settings of the program
-around it. Next: ../training/loop.py.
+around it. Next: ../theory/toys.py.
 """
 
 from __future__ import annotations

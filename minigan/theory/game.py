@@ -3,7 +3,7 @@
 Each objective is two short formulas over the discriminator's output before any sigmoid, its
 *score* s (N, 1), with D = σ(s). Since log D = -softplus(-s) and log(1 - D) = -softplus(s), no
 logarithm of a number near 0 is ever taken.
-Next: line.py, the theory of the first two objectives; ring.py, all four at work.
+Next: line.py, the theory of the first two objectives; ring.py has all four at work.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 One function for each experiment; data are black, the generator orange, the discriminator blue.
 Curves are drawn without pyplot, so nothing here touches the figures of the program around it.
+
+Next: ../training/loop.py.
 """
 
 from __future__ import annotations

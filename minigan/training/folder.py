@@ -6,7 +6,7 @@
     progress.gif, losses.png  the samples as a film, the losses as curves
     checkpoint.safetensors    where --resume goes on from (and .previous, the one before)
 
-Next: metrics.py and checkpoint.py, the two files that must not be damaged.
+Next: metrics.py; with checkpoint.py, the two files that must not be damaged.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the columns, one thread for each number or for four neighboring channels, and cu
 them. A GPU wants much work at once, so a piece is as many images as COLUMNS allows: the whole
 batch, in the networks of this package.
 
-Next: kernels.cu, where the columns are built.
+The columns are built in kernels.cu. Next: random.py.
 """
 
 from __future__ import annotations

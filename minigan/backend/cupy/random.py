@@ -1,6 +1,6 @@
 """The numbers of ../../random.py on a GPU: NumPy's to the last bit, from the kernels of philox.cu.
 
-Next: philox.cu, then arrays.py.
+The blocks are computed in philox.cu. Next: arrays.py.
 """
 
 from __future__ import annotations

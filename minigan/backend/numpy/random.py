@@ -2,7 +2,7 @@
 
 ../../random.py says how a word becomes numbers; here each of its lines is a few passes over arrays.
 
-Next: ../../tensor.py, the engine.
+Next: process.py.
 """
 
 from __future__ import annotations

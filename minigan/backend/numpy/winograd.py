@@ -34,7 +34,7 @@ As the trilinear form of ../../functional/convolution.py it reads, with an index
 and each of the three convolutions is one matrix product between those transforms and the adjoint
 of the third. A few images go through all of it at a time, while they are in the cache.
 
-Next: ../../functional/convolution.py, which makes an op of each.
+functional/convolution.py makes an op of each. Next: random.py.
 
 Shapes: images (N, H, W, C), outputs (N, OH, OW, O), kernels (KH, KW, C, O); TY·TX = OH/2 · OW/2
 blocks of 2 × 2 outputs in an image, M = n·TY·TX in n images; K = stride²·C channels when folded.
