@@ -490,7 +490,7 @@ class Tensor(Node):
     ) -> Tensor:
         """√var. Where all are equal, and √ infinitely steep, its slope is 0, as torch has it."""
         variance = self.var(dim, correction, keepdim)
-        equal = variance == 0
+        equal = variance == 0  # √(0 + 1) − 1 is 0, and not steep
         return (variance + equal).sqrt() - equal
 
     def norm(
@@ -502,7 +502,7 @@ class Tensor(Node):
         if p == 1:
             return self.abs().sum(dim, keepdim)
         powers = (self**2 if p == 2 else self.abs() ** p).sum(dim, keepdim)
-        nothing = powers == 0
+        nothing = powers == 0  # as in std
         return (powers + nothing) ** (1 / p) - nothing
 
     def amax(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:

@@ -290,7 +290,11 @@ class Sum(Op):
 
 
 class AMax(Op):
-    """y = max a over some axes        dL/da = g at the largest, shared where several are equal"""
+    """y = max a over some axes        dL/da = g at the largest, shared where several are equal
+
+    Several equal numbers are all the largest, and moving any of them up moves y: so none is
+    preferred. (torch's `max` over an axis also says *where*, and the one it names takes all of g.)
+    """
 
     def __init__(self, axes: Shape, keepdim: bool) -> None:
         self.axes, self.keepdim = axes, keepdim
