@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")]
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -26,14 +27,18 @@ def test_a_tutorials_definition_runs(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == "(128, 100)\n"
 
 
-def test_the_op_shown_is_the_op_there_is() -> None:
-    (shown,) = (block for block in BLOCKS if "class Multiply" in block)
+@pytest.mark.parametrize("page", ["README.md", "docs/CONTRIBUTING.md"])
+def test_the_op_shown_is_the_op_there_is(page: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    (shown,) = (block for block in blocks if "class Multiply" in block)
     source = (ROOT / "minigan" / "engine" / "arithmetic.py").read_text(encoding="utf-8")
     (real,) = re.findall(r"class Multiply\(.*?\n\n\n", source, re.DOTALL)
     without_types = re.sub(r"(: Array|: Tensor| -> Array| -> Tensor)", "", real)
     assert shown.strip() == without_types.strip()
 
 
-def test_what_it_links_to_exists() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", sorted(["README.md", *PAGES]))
+def test_what_it_links_to_exists(page: str) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", (ROOT / page).read_text(encoding="utf-8"))
+    folder = (ROOT / page).parent
+    assert [link for link in links if "://" not in link and not (folder / link).exists()] == []
