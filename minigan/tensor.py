@@ -125,8 +125,7 @@ class Tensor(Node):
         tensor._start()
         return tensor
 
-    def like(self, array: Array) -> Tensor:
-        return Tensor.of(array)
+    like = of  # an op asks one of its inputs, and so needs no import of this class
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, or copied, it is a leaf with an order of its own, never its twin's."""

@@ -10,7 +10,6 @@ Next: walk.py, which calls them in the right order.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,7 +21,7 @@ from minigan.engine.recording import check_finite, this_thread
 if TYPE_CHECKING:
     from minigan.tensor import Tensor
 
-Gradients: TypeAlias = "Tensor | None | Sequence[Tensor | None]"
+Gradients: TypeAlias = "Sequence[Tensor | None]"
 
 
 class Op:
@@ -48,6 +47,14 @@ class Op:
     tracked: tuple[bool, ...] = ()  # which inputs required a gradient when the op ran
     versions: tuple[int, ...] = ()  # of the inputs and of the output, at that time
 
+    derivatives: tuple[str, ...] = ()  # the names of its methods: "da", "db" for forward(a, b)
+
+    def __init_subclass__(cls) -> None:
+        """Every kind of op learns the names of its derivatives from its own `forward`."""
+        cls.derivatives = tuple(f"d{name}" for name in _arguments(cls.forward))
+        if len(_arguments(cls.backward)) == 2:  # an op of version 0.1
+            cls.backward = _without_needs(cls.backward)  # type: ignore[method-assign]
+
     @property
     def name(self) -> str:
         return type(self).__name__
@@ -57,27 +64,19 @@ class Op:
 
     def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Gradients:
         """dL/d(each input), by the method of its name, where it is needed."""
-        names = _arguments(type(self).forward)
-        found = [
-            self._derivative(name)(g, y, *self.inputs) if need else None
-            for name, need in zip(names, needs, strict=False)  # of `*parts` none is needed
-        ]
-        return found + [None] * (len(needs) - len(found))
-
-    def _derivative(self, name: str) -> Callable[..., Tensor | None]:
-        try:
-            return getattr(self, f"d{name}")
-        except AttributeError:
-            raise NotImplementedError(
-                f"{self.name} has no derivative by {name}: d{name}(g, y, …) is missing"
-            ) from None
-
-    def gradients(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Sequence[Tensor | None]:
-        """What `backward` returns, one per input. (In version 0.1 it was not told the needs.)"""
-        rule: Any = self.backward
-        told = len(_arguments(type(self).backward)) == 3
-        found = rule(g, y, needs) if told else rule(g, y)
-        return found if isinstance(found, tuple | list) else (found,)
+        gradients: list[Tensor | None] = []
+        for name, need in zip(self.derivatives, needs, strict=False):  # some may be left out
+            if not need:
+                gradients.append(None)
+                continue
+            try:
+                derivative = getattr(self, name)
+            except AttributeError:
+                raise NotImplementedError(
+                    f"{self.name} has no derivative by {name[1:]}: {name}(g, y, …) is missing"
+                ) from None
+            gradients.append(derivative(g, y, *self.inputs))
+        return gradients
 
     @property
     def needs(self) -> tuple[bool, ...]:
@@ -153,11 +152,20 @@ class Op:
                 )
 
 
-@functools.cache
 def _arguments(method: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of a method's arguments: ("a", "b") for `forward(self, a, b, *others)`."""
-    _, *arguments = inspect.signature(method).parameters.values()
-    return tuple(each.name for each in arguments if each.kind is not each.VAR_POSITIONAL)
+    """The names of a method's arguments: ("a", "b") for `forward(self, a, b)`."""
+    _, *arguments = inspect.signature(method).parameters
+    return tuple(arguments)
+
+
+def _without_needs(backward: Callable[..., Any]) -> Callable[..., Gradients]:
+    """A rule of version 0.1, which computed all gradients and might return a single one bare."""
+
+    def rule(self: Op, g: Tensor, y: Tensor, needs: Sequence[bool] = ()) -> Gradients:
+        found = backward(self, g, y)
+        return found if isinstance(found, tuple | list) else (found,)
+
+    return rule
 
 
 class Elementwise(Op):
@@ -173,7 +181,7 @@ class Elementwise(Op):
         return backend_of(array).elementwise(self.forward, arrays)
 
     def fit(self, g: Tensor, x: Tensor) -> Tensor:
-        return super().fit(summed_to(g, x.shape), x)
+        return super().fit(g if g.shape == x.shape else summed_to(g, x.shape), x)
 
 
 def summed_to(g: Tensor, shape: Shape) -> Tensor:

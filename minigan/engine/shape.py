@@ -69,8 +69,9 @@ class Index(Op):
     def forward(self, a: Array, *parts: Array) -> Array:
         return a[self.index]
 
-    def da(self, g: Tensor, y: Tensor, a: Tensor, *parts: Tensor) -> Tensor:
-        return Scatter(self.index, a.shape)(g)
+    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Gradients:
+        a, *parts = self.inputs
+        return [Scatter(self.index, a.shape)(g), *[None for _ in parts]]
 
 
 class Scatter(Op):

@@ -89,7 +89,7 @@ def walk(
                 t and (useful is None or x.order in useful)
                 for x, t in zip(op.inputs, op.tracked, strict=True)
             ]
-            for x, need, gx in zip(op.inputs, needs, op.gradients(g, y, needs), strict=True):
+            for x, need, gx in zip(op.inputs, needs, op.backward(g, y, needs), strict=True):
                 if need and gx is not None:
                     if this_thread.detect_anomaly:
                         check_finite(gx, f"a gradient made by {op.name} for shape {x.shape}")

@@ -1,7 +1,9 @@
 """Evaluate a run every few epochs: a row of scores in evaluation.csv, and the best checkpoint.
 
 GANs do not stop at their best: the last checkpoint may be far worse than one before it. The best
-is that of the least Fréchet distance. ../evaluation/evaluate.py says what is measured. Next: ../testing.py.
+is that of the least Fréchet distance. ../evaluation/evaluate.py says what is measured.
+
+Next: ../testing.py.
 """
 
 from __future__ import annotations

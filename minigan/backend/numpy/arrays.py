@@ -184,10 +184,10 @@ def _convolutions(window: Window, kernel: tuple[int, ...], places: tuple[int, ..
 
 def _flat_views(arrays: Sequence[Any]) -> list[Any] | None:
     """The arrays as lines of memory in one common order; None if small, or of unlike layout."""
-    own = [a for a in arrays if isinstance(a, np.ndarray)]
-    for a in own:
-        if a.size < 2 * PIECE:
+    for a in arrays:
+        if isinstance(a, np.ndarray) and a.size < 2 * PIECE:
             return None
+    own = [a for a in arrays if isinstance(a, np.ndarray)]
     if not is_dense(own[0]) or not same_layout(own):
         return None
     return [as_line(a) if isinstance(a, np.ndarray) else a for a in arrays]
