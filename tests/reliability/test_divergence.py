@@ -97,5 +97,5 @@ def test_before_the_first_checkpoint(tmp_path):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_detect_anomaly_names_the_op(tmp_path):
     flags = ["--detect-anomaly", "--log-every", "30", "--max-steps", "40"]
-    with pytest.raises(UserError, match=r"^iteration 11: the result of Linear on shapes .* NaN"):
+    with pytest.raises(UserError, match=r"^iteration 11: the result of Affine on shapes .* NaN"):
         small_run(tmp_path, *flags, gan=Poisoned(nan_in_a_weight))
