@@ -196,7 +196,7 @@ def _arrays(value: Any) -> list[Any]:
 def _name(method: str, arguments: tuple[Any, ...], out: Any) -> str:
     """Its name and the shapes that it works on: "matmul 64×1024, 1024×784"."""
     if method == "adam":
-        return f"Adam, {arguments[0].size:,} numbers"
+        return f"Adam, {arguments[2].size:,} numbers"
     if method == "elementwise":
         owner = getattr(arguments[0], "__self__", None)
         method = "formula" if owner is None else type(owner).__name__
@@ -207,7 +207,7 @@ def _name(method: str, arguments: tuple[Any, ...], out: Any) -> str:
 
 def _bytes(method: str, arguments: tuple[Any, ...], out: Any) -> int:
     if method == "adam":  # gradients are read; weights and both moments are read and written
-        return 7 * arguments[0].nbytes
+        return 7 * arguments[2].nbytes
     return sum(array.nbytes for array in _arrays(arguments) + _arrays(out))
 
 
