@@ -81,40 +81,46 @@ class Optimizer:
         memory = self.memory
         memory.part([p.grad is not None for p in self.params])
         for stretch in memory.stretches:
-            lines, gradients = [], []
-            for i in range(stretch.first, stretch.last):
-                p = self.params[i]
-                if p.grad is not None:
-                    lines.append(memory.line(p.array, i))
-                    gradients.append(memory.line(p.grad.array, i))
-            if not lines:
-                continue
+            some = self.params[stretch.first : stretch.last]
+            gradients = [
+                memory.line(p.grad.array, i)
+                for i, p in enumerate(some, stretch.first)
+                if p.grad is not None
+            ]
+            if not gradients:
+                continue  # of a stretch, all move or none
+            lines = [memory.own_line(p.array, i) for i, p in enumerate(some, stretch.first)]
             self.update(memory.where(stretch), lines, gradients, stretch.count)
-            for i, line in enumerate(lines, stretch.first):
-                p = self.params[i]
-                memory.put_back(line, p.array, i)
+            for i, (p, line) in enumerate(zip(some, lines, strict=True), stretch.first):
+                if line is not memory.known.lines[i]:  # but a copy
+                    memory.put_back(line, p.array, i)
                 p.mark_changed()
 
     def _check_parameters(self) -> None:
         """Raise RuntimeError if a parameter became another one, or its gradient does not fit."""
-        backend, dtype = self.memory.backend, self.memory.dtype
-        for i, (p, shape) in enumerate(zip(self.params, self.memory.shapes, strict=True)):
-            array = p.array
-            if array.shape != shape or array.dtype != dtype or backend_of(array) is not backend:
+        known, shapes = self.memory.known.arrays, self.memory.shapes
+        for i, p in enumerate(self.params):
+            if p.array is not known[i]:
+                self._check_parameter(p, i)
+            if p.grad is not None and p.grad.array.shape != shapes[i]:
                 raise RuntimeError(
-                    f"parameter {i} was {dtype} of shape {shape} on {backend.name} when the "
-                    f"optimizer was made, and is {p.dtype} of shape {p.shape} on {p.backend.name} "
-                    "now (by .to() or .double()?); make the optimizer after that"
+                    f"the gradient of parameter {i} has shape {p.grad.shape} instead of {shapes[i]}"
                 )
-            if p.grad is not None and p.grad.array.shape != shape:
-                raise RuntimeError(
-                    f"the gradient of parameter {i} has shape {p.grad.shape} instead of {shape}"
-                )
-            if not getattr(array.flags, "writeable", True):  # CuPy's always are
-                raise RuntimeError(
-                    f"parameter {i} of shape {shape} lies in memory that cannot be written, such "
-                    "as an expanded array; train a copy of it: parameter.detach().clone()"
-                )
+
+    def _check_parameter(self, p: Tensor, i: int) -> None:
+        array, backend, dtype = p.array, self.memory.backend, self.memory.dtype
+        shape = self.memory.shapes[i]
+        if array.shape != shape or array.dtype != dtype or backend_of(array) is not backend:
+            raise RuntimeError(
+                f"parameter {i} was {dtype} of shape {shape} on {backend.name} when the "
+                f"optimizer was made, and is {p.dtype} of shape {p.shape} on {p.backend.name} "
+                "now (by .to() or .double()?); make the optimizer after that"
+            )
+        if not getattr(array.flags, "writeable", True):  # CuPy's always are
+            raise RuntimeError(
+                f"parameter {i} of shape {shape} lies in memory that cannot be written, such "
+                "as an expanded array; train a copy of it: parameter.detach().clone()"
+            )
 
     # ---- state, in torch's layout ---------------------------------------------------------------
 
