@@ -95,6 +95,12 @@ class FlatMemory:
         self.stretches = [Stretch(0, len(params), xp.zeros(1, np.int64))]
         self.known = Known(len(params))
 
+    def remember(self, names: Sequence[str]) -> None:
+        """Have lines of these names; a new one holds zeros."""
+        for name in names:
+            if name not in self.flat:
+                self.flat[name] = self.backend.xp.zeros(self.bounds[-1], self.dtype)
+
     @property
     def backend(self) -> Backend:
         return backend_of(self.stretches[0].count)
@@ -173,4 +179,13 @@ def move(parameters: Sequence[Array], change: Array) -> None:
     for p in parameters:
         end = start + len(p)
         p += change[start:end]
+        start = end
+
+
+def overwrite(parameters: Sequence[Array], line: Array) -> None:
+    """p ← its part of a long line, for parameters that are lines, one after another."""
+    start = 0
+    for p in parameters:
+        end = start + len(p)
+        p[...] = line[start:end]
         start = end

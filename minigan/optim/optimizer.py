@@ -1,4 +1,4 @@
-"""What SGD and Adam share: which parameters they move, when, and torch's state dict.
+"""What all optimizers share: which parameters they move, when, and torch's state dict.
 
 An update writes into the parameters' own memory, as torch's does: whoever looks at it, by
 `detach()`, `numpy()` or `state_dict()`, before or after the optimizer was made, sees them move.
@@ -19,13 +19,13 @@ from minigan.tensor import Array, Tensor, no_grad
 
 
 class Optimizer:
-    """What SGD and Adam share: `zero_grad`, `minimize`, `step` and the state dict.
+    """What all optimizers share: `zero_grad`, `minimize`, `step` and the state dict.
 
     A parameter whose `.grad` is None is left alone, and so is its state, as in torch. Several
     optimizers may share one: each keeps a state of its own.
     """
 
-    state_names: tuple[str, ...] = ()  # torch's names of the lines of `memory.flat`
+    state_names: tuple[str, ...] = ()  # torch's names of the lines that `memory.flat` may have
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
         self.params = _leaves(params)
@@ -33,7 +33,7 @@ class Optimizer:
         self.check(self.options())
         if len({(p.dtype, p.backend) for p in self.params}) > 1:
             raise ValueError("all parameters of an optimizer must have one type and one backend")
-        self.memory = FlatMemory(self.params, self.state_names)
+        self.memory = FlatMemory(self.params, self.remembered(self.options()))
 
     # ---- settings -------------------------------------------------------------------------------
 
@@ -44,6 +44,10 @@ class Optimizer:
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError if these settings make no sense."""
         check_not_negative(settings)
+
+    def remembered(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the lines that an update with these settings needs."""
+        return self.state_names
 
     @property
     def param_groups(self) -> list[ParameterGroup]:
@@ -157,6 +161,7 @@ class Optimizer:
         group, states = self._fitting(state_dict)
         steps = [int(state.get("step", bool(state))) for state in states]  # torch's SGD has none
         memory = self.memory
+        memory.remember(self.remembered(group))
         for i, state in enumerate(states):
             for name, line in memory.flat.items():
                 value = state.get(name)
@@ -182,9 +187,10 @@ class Optimizer:
                 f"the optimizer state is for {len(group['params'])} parameters, "
                 f"this optimizer has {len(self.params)}"
             )
+        needed = self.remembered(group)
         states = [state_dict["state"].get(key, {}) for key in group["params"]]
         for i, state in enumerate(states):
-            for name in self.state_names if state else ():
+            for name in needed if state else ():
                 if name not in state:
                     raise UserError(f"the optimizer state has no {name} of parameter {i}")
                 value = state[name]  # None in a state of torch's SGD without momentum

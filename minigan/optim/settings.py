@@ -12,6 +12,7 @@ from minigan.tensor import Tensor
 
 NOT_NEGATIVE = {
     "lr": "the learning rate",
+    "alpha": "alpha",
     "momentum": "the momentum",
     "eps": "eps",
     "weight_decay": "the weight decay",

@@ -9,7 +9,7 @@ from pair import Pair, T, each
 
 from minigan import nn
 from minigan.errors import UserError
-from minigan.optim import SGD, Adam
+from minigan.optim import SGD, Adam, RMSprop
 
 
 @each
@@ -60,6 +60,16 @@ REFUSED = [
     (SGD, "momentum", -1, "the momentum must not be negative, got -1"),
     (SGD, "momentum", math.nan, "the momentum must be a number, got nan"),
     (SGD, "weight_decay", -0.5, "the weight decay must not be negative, got -0.5"),
+    (RMSprop, "lr", -0.1, "the learning rate must not be negative, got -0.1"),
+    (RMSprop, "lr", math.nan, "the learning rate must be a number, got nan"),
+    (RMSprop, "alpha", -0.9, "alpha must not be negative, got -0.9"),
+    (RMSprop, "alpha", math.nan, "alpha must be a number, got nan"),
+    (RMSprop, "eps", -1e-8, "eps must not be negative, got -1e-08"),
+    (RMSprop, "eps", math.nan, "eps must be a number, got nan"),
+    (RMSprop, "momentum", -1, "the momentum must not be negative, got -1"),
+    (RMSprop, "momentum", math.nan, "the momentum must be a number, got nan"),
+    (RMSprop, "weight_decay", -1, "the weight decay must not be negative, got -1"),
+    (RMSprop, "weight_decay", math.nan, "the weight decay must be a number, got nan"),
 ]
 each_refused = pytest.mark.parametrize(("optimizer", "name", "value", "words"), REFUSED)
 
