@@ -17,6 +17,10 @@ from minigan.optim.flat import FlatMemory
 from minigan.optim.settings import ParameterGroup, check_not_negative
 from minigan.tensor import Array, Tensor, no_grad
 
+GROUPS = (
+    "parameter groups are not supported: make one optimizer for each, and call the step() of all"
+)
+
 
 class Optimizer:
     """What all optimizers share: `zero_grad`, `minimize`, `step` and the state dict.
@@ -30,6 +34,7 @@ class Optimizer:
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
         self.params = _leaves(params)
         self.lr = lr
+        self.initial_lr: float | None = None  # where a scheduler began; see lr_scheduler.py
         self.check(self.options())
         if len({(p.dtype, p.backend) for p in self.params}) > 1:
             raise ValueError("all parameters of an optimizer must have one type and one backend")
@@ -38,8 +43,13 @@ class Optimizer:
     # ---- settings -------------------------------------------------------------------------------
 
     def options(self) -> dict[str, Any]:
-        """The settings, under torch's names."""
+        """What the formula reads, under torch's names."""
         return {"lr": self.lr}
+
+    def settings(self) -> dict[str, Any]:
+        """All that a parameter group holds: the options and, once it is known, `initial_lr`."""
+        began = {} if self.initial_lr is None else {"initial_lr": self.initial_lr}
+        return {**self.options(), **began}
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError if these settings make no sense."""
@@ -53,6 +63,10 @@ class Optimizer:
     def param_groups(self) -> list[ParameterGroup]:
         """torch's way to the settings, to read and to write: `param_groups[0]["lr"]` is `lr`."""
         return [ParameterGroup(self)]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """torch's way to add parameters, which is refused: an optimizer keeps those it has."""
+        raise TypeError(GROUPS)
 
     # ---- a step ---------------------------------------------------------------------------------
 
@@ -150,7 +164,7 @@ class Optimizer:
             for i, count in enumerate(memory.counts)
             if count
         }
-        group = {**self.options(), "params": list(range(len(self.params)))}
+        group = {**self.settings(), "params": list(range(len(self.params)))}
         return {"state": state, "param_groups": [group]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -168,6 +182,7 @@ class Optimizer:
                 memory.view(line, i)[...] = 0 if value is None else memory.backend.asarray(value)
         for name in self.options():
             setattr(self, name, group[name])
+        self.initial_lr = group.get("initial_lr")
         memory.counts = steps
 
     def _fitting(self, state_dict: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -210,7 +225,7 @@ def _leaves(params: Iterable[Tensor]) -> list[Tensor]:
     leaves: dict[int, Tensor] = {}
     for i, p in enumerate(params):
         if isinstance(p, dict):
-            raise TypeError("parameter groups are not supported: make one optimizer for each")
+            raise TypeError(GROUPS)
         if not isinstance(p, Tensor):
             raise TypeError(f"{wanted}; item {i} is a {type(p).__name__}")
         if p.op is not None:
