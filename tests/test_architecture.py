@@ -97,7 +97,7 @@ def faults_in_order(files):
 
 
 def next_of(path, text):
-    """The file that a file's opening words send the reader to, from minigan/ on; None at the end."""
+    """The file that a file sends its reader to, as a path below minigan/; None at the end."""
     found = NEXT.search(ast.get_docstring(ast.parse(text)) or "")
     if found is None:
         return None

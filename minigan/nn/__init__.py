@@ -1,9 +1,10 @@
 """Layers and networks, under torch.nn's names.
 
-Next: module.py; then layers.py, losses.py, functional.py, init.py, summary.py, allowance.py.
+Next: module.py; then layers.py, losses.py, functional.py, init.py, summary.py, allowance.py,
+clipping.py, utils.py.
 """
 
-from minigan.nn import functional, init
+from minigan.nn import functional, init, utils
 from minigan.nn.layers import (
     BatchNorm1d,
     BatchNorm2d,
@@ -56,4 +57,5 @@ __all__ = [
     "functional",
     "init",
     "summary",
+    "utils",
 ]

@@ -1,6 +1,6 @@
 """How many numbers networks may have: a quota on memory, for networks that a file describes.
 
-Nothing else needs to be known of it to read the layers. Next: ../optim/optimizer.py.
+Nothing else needs to be known of it to read the layers. Next: clipping.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Adam: each number has a step size of its own, from the history of its gradient.
 
-Next: ../data/loader.py; in ../gans/gan.py two of these play against each other.
+Next: lr_scheduler.py.
 """
 
 from __future__ import annotations

@@ -63,6 +63,24 @@ class Stretch(NamedTuple):
     count: Array  # (1,) int64, on the parameters' backend so that a recorded step can raise it
 
 
+class Known:
+    """Arrays of parameters that a step has looked at before, and each as a line.
+
+    Of an array that it knows, a step asks nothing again. These are slots, into which a recording
+    does not look: it guards the parameters themselves, and a line is a view of one. Copied or
+    pickled, nothing is known any more: a copied view would be memory of its own.
+    """
+
+    __slots__ = ("arrays", "lines")
+
+    def __init__(self, count: int) -> None:
+        self.arrays: list[Array | None] = [None] * count
+        self.lines: list[Array | None] = [None] * count
+
+    def __reduce__(self) -> tuple[type[Known], tuple[int]]:
+        return Known, (len(self.arrays),)
+
+
 class FlatMemory:
     """Lines of numbers beside some parameters, and how often those were updated."""
 
@@ -70,10 +88,18 @@ class FlatMemory:
         xp, self.dtype = params[0].backend.xp, params[0].dtype
         self.shapes = [p.shape for p in params]
         self.orders = [axes_in_memory(p.array) for p in params]
+        self.in_c_order = [order == tuple(range(len(order))) for order in self.orders]
         # Parameter i's part of a line is line[bounds[i] : bounds[i + 1]]
         self.bounds = [0, *itertools.accumulate(p.numel() for p in params)]
         self.flat = {name: xp.zeros(self.bounds[-1], self.dtype) for name in names}
         self.stretches = [Stretch(0, len(params), xp.zeros(1, np.int64))]
+        self.known = Known(len(params))
+
+    def remember(self, names: Sequence[str]) -> None:
+        """Have lines of these names; a new one holds zeros."""
+        for name in names:
+            if name not in self.flat:
+                self.flat[name] = self.backend.xp.zeros(self.bounds[-1], self.dtype)
 
     @property
     def backend(self) -> Backend:
@@ -98,15 +124,23 @@ class FlatMemory:
 
     def line(self, array: Array, i: int) -> Array:
         """An array of parameter i's shape as a line without gaps: a view where it lies so."""
-        in_memory = array.transpose(self.orders[i])
+        in_memory = array if self.in_c_order[i] else array.transpose(self.orders[i])
         if not in_memory.flags.c_contiguous:
             in_memory = in_memory.copy()
-        return in_memory.reshape(-1)
+        return in_memory.ravel()
+
+    def own_line(self, array: Array, i: int) -> Array:
+        """The same of parameter i's array, which is then known, if its line is a view."""
+        if array is self.known.arrays[i]:
+            return self.known.lines[i]
+        line = self.line(array, i)
+        if array.transpose(self.orders[i]).flags.c_contiguous:
+            self.known.arrays[i], self.known.lines[i] = array, line
+        return line
 
     def put_back(self, line: Array, array: Array, i: int) -> None:
-        """Write what `line` returned, and was changed, into the array; nothing if it was a view."""
-        if not array.transpose(self.orders[i]).flags.c_contiguous:
-            array[...] = self._shaped(line, i)
+        """Write a line that `own_line` copied, and that was changed, into the array."""
+        array[...] = self._shaped(line, i)
 
     # ---- counts ---------------------------------------------------------------------------------
 
@@ -143,5 +177,15 @@ def move(parameters: Sequence[Array], change: Array) -> None:
     """p ← p + change, for parameters that are lines, one after another, and one long line."""
     start = 0
     for p in parameters:
-        p += change[start : start + len(p)]
-        start += len(p)
+        end = start + len(p)
+        p += change[start:end]
+        start = end
+
+
+def overwrite(parameters: Sequence[Array], line: Array) -> None:
+    """p ← its part of a long line, for parameters that are lines, one after another."""
+    start = 0
+    for p in parameters:
+        end = start + len(p)
+        p[...] = line[start:end]
+        start = end

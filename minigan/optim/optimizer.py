@@ -1,4 +1,4 @@
-"""What SGD and Adam share: which parameters they move, when, and torch's state dict.
+"""What all optimizers share: which parameters they move, when, and torch's state dict.
 
 An update writes into the parameters' own memory, as torch's does: whoever looks at it, by
 `detach()`, `numpy()` or `state_dict()`, before or after the optimizer was made, sees them move.
@@ -17,38 +17,56 @@ from minigan.optim.flat import FlatMemory
 from minigan.optim.settings import ParameterGroup, check_not_negative
 from minigan.tensor import Array, Tensor, no_grad
 
+GROUPS = (
+    "parameter groups are not supported: make one optimizer for each, and call the step() of all"
+)
+
 
 class Optimizer:
-    """What SGD and Adam share: `zero_grad`, `minimize`, `step` and the state dict.
+    """What all optimizers share: `zero_grad`, `minimize`, `step` and the state dict.
 
     A parameter whose `.grad` is None is left alone, and so is its state, as in torch. Several
     optimizers may share one: each keeps a state of its own.
     """
 
-    state_names: tuple[str, ...] = ()  # torch's names of the lines of `memory.flat`
+    state_names: tuple[str, ...] = ()  # torch's names of the lines that `memory.flat` may have
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
         self.params = _leaves(params)
         self.lr = lr
+        self.initial_lr: float | None = None  # where a scheduler began; see lr_scheduler.py
         self.check(self.options())
         if len({(p.dtype, p.backend) for p in self.params}) > 1:
             raise ValueError("all parameters of an optimizer must have one type and one backend")
-        self.memory = FlatMemory(self.params, self.state_names)
+        self.memory = FlatMemory(self.params, self.remembered(self.options()))
 
     # ---- settings -------------------------------------------------------------------------------
 
     def options(self) -> dict[str, Any]:
-        """The settings, under torch's names."""
+        """What the formula reads, under torch's names."""
         return {"lr": self.lr}
+
+    def settings(self) -> dict[str, Any]:
+        """All that a parameter group holds: the options and, once it is known, `initial_lr`."""
+        began = {} if self.initial_lr is None else {"initial_lr": self.initial_lr}
+        return {**self.options(), **began}
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError if these settings make no sense."""
         check_not_negative(settings)
 
+    def remembered(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the lines that an update with these settings needs."""
+        return self.state_names
+
     @property
     def param_groups(self) -> list[ParameterGroup]:
         """torch's way to the settings, to read and to write: `param_groups[0]["lr"]` is `lr`."""
         return [ParameterGroup(self)]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """torch's way to add parameters, which is refused: an optimizer keeps those it has."""
+        raise TypeError(GROUPS)
 
     # ---- a step ---------------------------------------------------------------------------------
 
@@ -81,40 +99,46 @@ class Optimizer:
         memory = self.memory
         memory.part([p.grad is not None for p in self.params])
         for stretch in memory.stretches:
-            lines, gradients = [], []
-            for i in range(stretch.first, stretch.last):
-                p = self.params[i]
-                if p.grad is not None:
-                    lines.append(memory.line(p.array, i))
-                    gradients.append(memory.line(p.grad.array, i))
-            if not lines:
-                continue
+            some = self.params[stretch.first : stretch.last]
+            gradients = [
+                memory.line(p.grad.array, i)
+                for i, p in enumerate(some, stretch.first)
+                if p.grad is not None
+            ]
+            if not gradients:
+                continue  # of a stretch, all move or none
+            lines = [memory.own_line(p.array, i) for i, p in enumerate(some, stretch.first)]
             self.update(memory.where(stretch), lines, gradients, stretch.count)
-            for i, line in enumerate(lines, stretch.first):
-                p = self.params[i]
-                memory.put_back(line, p.array, i)
+            for i, (p, line) in enumerate(zip(some, lines, strict=True), stretch.first):
+                if line is not memory.known.lines[i]:  # but a copy
+                    memory.put_back(line, p.array, i)
                 p.mark_changed()
 
     def _check_parameters(self) -> None:
         """Raise RuntimeError if a parameter became another one, or its gradient does not fit."""
-        backend, dtype = self.memory.backend, self.memory.dtype
-        for i, (p, shape) in enumerate(zip(self.params, self.memory.shapes, strict=True)):
-            array = p.array
-            if array.shape != shape or array.dtype != dtype or backend_of(array) is not backend:
+        known, shapes = self.memory.known.arrays, self.memory.shapes
+        for i, p in enumerate(self.params):
+            if p.array is not known[i]:
+                self._check_parameter(p, i)
+            if p.grad is not None and p.grad.array.shape != shapes[i]:
                 raise RuntimeError(
-                    f"parameter {i} was {dtype} of shape {shape} on {backend.name} when the "
-                    f"optimizer was made, and is {p.dtype} of shape {p.shape} on {p.backend.name} "
-                    "now (by .to() or .double()?); make the optimizer after that"
+                    f"the gradient of parameter {i} has shape {p.grad.shape} instead of {shapes[i]}"
                 )
-            if p.grad is not None and p.grad.array.shape != shape:
-                raise RuntimeError(
-                    f"the gradient of parameter {i} has shape {p.grad.shape} instead of {shape}"
-                )
-            if not getattr(array.flags, "writeable", True):  # CuPy's always are
-                raise RuntimeError(
-                    f"parameter {i} of shape {shape} lies in memory that cannot be written, such "
-                    "as an expanded array; train a copy of it: parameter.detach().clone()"
-                )
+
+    def _check_parameter(self, p: Tensor, i: int) -> None:
+        array, backend, dtype = p.array, self.memory.backend, self.memory.dtype
+        shape = self.memory.shapes[i]
+        if array.shape != shape or array.dtype != dtype or backend_of(array) is not backend:
+            raise RuntimeError(
+                f"parameter {i} was {dtype} of shape {shape} on {backend.name} when the "
+                f"optimizer was made, and is {p.dtype} of shape {p.shape} on {p.backend.name} "
+                "now (by .to() or .double()?); make the optimizer after that"
+            )
+        if not getattr(array.flags, "writeable", True):  # CuPy's always are
+            raise RuntimeError(
+                f"parameter {i} of shape {shape} lies in memory that cannot be written, such "
+                "as an expanded array; train a copy of it: parameter.detach().clone()"
+            )
 
     # ---- state, in torch's layout ---------------------------------------------------------------
 
@@ -140,7 +164,7 @@ class Optimizer:
             for i, count in enumerate(memory.counts)
             if count
         }
-        group = {**self.options(), "params": list(range(len(self.params)))}
+        group = {**self.settings(), "params": list(range(len(self.params)))}
         return {"state": state, "param_groups": [group]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -151,12 +175,14 @@ class Optimizer:
         group, states = self._fitting(state_dict)
         steps = [int(state.get("step", bool(state))) for state in states]  # torch's SGD has none
         memory = self.memory
+        memory.remember(self.remembered(group))
         for i, state in enumerate(states):
             for name, line in memory.flat.items():
                 value = state.get(name)
                 memory.view(line, i)[...] = 0 if value is None else memory.backend.asarray(value)
         for name in self.options():
             setattr(self, name, group[name])
+        self.initial_lr = group.get("initial_lr")
         memory.counts = steps
 
     def _fitting(self, state_dict: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -176,9 +202,10 @@ class Optimizer:
                 f"the optimizer state is for {len(group['params'])} parameters, "
                 f"this optimizer has {len(self.params)}"
             )
+        needed = self.remembered(group)
         states = [state_dict["state"].get(key, {}) for key in group["params"]]
         for i, state in enumerate(states):
-            for name in self.state_names if state else ():
+            for name in needed if state else ():
                 if name not in state:
                     raise UserError(f"the optimizer state has no {name} of parameter {i}")
                 value = state[name]  # None in a state of torch's SGD without momentum
@@ -198,7 +225,7 @@ def _leaves(params: Iterable[Tensor]) -> list[Tensor]:
     leaves: dict[int, Tensor] = {}
     for i, p in enumerate(params):
         if isinstance(p, dict):
-            raise TypeError("parameter groups are not supported: make one optimizer for each")
+            raise TypeError(GROUPS)
         if not isinstance(p, Tensor):
             raise TypeError(f"{wanted}; item {i} is a {type(p).__name__}")
         if p.op is not None:

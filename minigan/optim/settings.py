@@ -12,6 +12,8 @@ from minigan.tensor import Tensor
 
 NOT_NEGATIVE = {
     "lr": "the learning rate",
+    "initial_lr": "the initial learning rate",
+    "alpha": "alpha",
     "momentum": "the momentum",
     "eps": "eps",
     "weight_decay": "the weight decay",
@@ -34,6 +36,8 @@ class Settled(Protocol):
 
     def options(self) -> dict[str, Any]: ...
 
+    def settings(self) -> dict[str, Any]: ...
+
     def check(self, settings: Mapping[str, Any]) -> None: ...
 
 
@@ -43,6 +47,7 @@ class ParameterGroup(MutableMapping[str, Any]):
     It reads and writes the optimizer's attributes and keeps nothing itself. What is written is
     checked like the arguments of the constructor. `group["params"]` is for reading. torch lets one
     add keys; here a setting that no formula reads is a KeyError, since it is a slip of the pen.
+    The one exception is `initial_lr`, which schedulers write: there it is once it was written.
     """
 
     def __init__(self, optimizer: Settled) -> None:
@@ -58,7 +63,7 @@ class ParameterGroup(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         if name == "params":
             raise KeyError("the parameters of an optimizer stay the same: make a new optimizer")
-        if name not in self:
+        if name not in self and name != "initial_lr":
             raise KeyError(self._unknown(name))
         self._optimizer.check({**self._optimizer.options(), name: value})
         setattr(self._optimizer, name, value)
@@ -67,13 +72,13 @@ class ParameterGroup(MutableMapping[str, Any]):
         raise KeyError(f"{name} cannot be deleted: an optimizer needs all of its settings")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("params", *self._optimizer.options()))
+        return iter(("params", *self._optimizer.settings()))
 
     def __contains__(self, name: object) -> bool:
-        return name == "params" or name in self._optimizer.options()
+        return name == "params" or name in self._optimizer.settings()
 
     def __len__(self) -> int:
-        return 1 + len(self._optimizer.options())
+        return 1 + len(self._optimizer.settings())
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name!r}: {value!r}" for name, value in self.items())

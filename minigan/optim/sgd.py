@@ -1,6 +1,6 @@
 """Stochastic gradient descent, with or without momentum.
 
-Next: adam.py.
+Next: rmsprop.py.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from minigan import Tensor, nn
-from minigan.optim import SGD, Adam
+from minigan.optim import SGD, Adam, RMSprop
 
 T = torch.optim
 SHAPES = [(3, 4), (5,), (), (2, 3, 1, 2)]
@@ -19,10 +19,17 @@ OPTIMIZERS = [
     (Adam, T.Adam, {"lr": 2e-4, "betas": (0.5, 0.999)}),
     (Adam, T.Adam, {"lr": 0.01, "betas": (0.0, 0.9), "eps": 1e-3}),
     (Adam, T.Adam, {"lr": 0.01, "weight_decay": 0.2}),
+    (RMSprop, T.RMSprop, {}),
+    (RMSprop, T.RMSprop, {"lr": 5e-5, "alpha": 0.9}),
+    (RMSprop, T.RMSprop, {"lr": 0.02, "momentum": 0.7, "eps": 1e-3}),
+    (RMSprop, T.RMSprop, {"lr": 0.02, "centered": True, "weight_decay": 0.2}),
+    (RMSprop, T.RMSprop, {"lr": 0.01, "centered": True, "momentum": 0.5, "alpha": 0.8}),
 ]
 each = pytest.mark.parametrize(("ours", "theirs", "options"), OPTIMIZERS)
 # One that remembers something, of each kind
-WITH_STATE = pytest.mark.parametrize(("ours", "theirs", "options"), OPTIMIZERS[3:7])
+WITH_STATE = pytest.mark.parametrize(
+    ("ours", "theirs", "options"), OPTIMIZERS[3:7] + OPTIMIZERS[9:]
+)
 
 
 class Pair:

@@ -73,6 +73,39 @@ def test_counts_part_and_stay_apart(backend):
     assert optimizer.memory.counts == [2, 3, 4, 2, 2]
 
 
+@each
+def test_an_array_is_asked_once_and_one_that_took_its_place_again(
+    backend, monkeypatch, ours, theirs, options
+):
+    """Every place where a parameter may lie, one after another, and back at the first."""
+    pair = Pair(backend, ours, theirs, options, [(3, 4), (5,)])
+    asked = []
+    check = ours._check_parameter
+    monkeypatch.setattr(
+        ours, "_check_parameter", lambda self, p, i: [asked.append(i), check(self, p, i)]
+    )
+    p, their_p = pair.parameters[0], pair.torch_s[0]
+    first = p.array
+    places = [
+        (lambda x: x, [0, 1]),  # before the first step, none is known
+        (lambda x: x, []),
+        (lambda x: backend.asarray(x.copy()), [0]),  # another array that lies alike
+        (lambda x: backend.asarray(x.T.copy()).T, [0]),  # in another order: copied at each step
+        (lambda x: p.array, [0]),
+        (lambda x: backend.asarray(np.repeat(x, 2, axis=1))[:, ::2], [0]),  # with gaps
+        (lambda x: first, [0]),
+        (lambda x: first, []),
+    ]
+    for place, expected in places:
+        numbers = their_p.detach().numpy().copy()
+        p.array = place(numbers if p.array is not first else p.array)
+        p.array[...] = backend.asarray(numbers)
+        asked.clear()
+        pair.step()
+        assert asked == expected
+        pair.check()
+
+
 # ---- who looks at a parameter's memory, beside torch ---------------------------------------------
 
 

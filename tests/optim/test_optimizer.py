@@ -1,4 +1,4 @@
-"""Tests of SGD and Adam: torch's steps to the last digits, and torch's state dicts."""
+"""Tests of all optimizers: torch's steps to the last digits, and torch's state dicts."""
 
 import copy
 
@@ -11,7 +11,7 @@ from pair import WITH_STATE, Pair, T, each, on_host, to_torch
 
 from minigan import Tensor, nn
 from minigan.errors import UserError
-from minigan.optim import SGD, Adam
+from minigan.optim import SGD, Adam, RMSprop
 
 
 @each
@@ -268,7 +268,7 @@ def test_the_first_number_that_is_not_finite_is_found(backend, ours, theirs, opt
     pair.step()
     optimizer = pair.optimizer
     assert optimizer.not_finite() is None
-    last = optimizer.state_names[-1]
+    last = list(optimizer.memory.flat)[-1]
     state = optimizer.state_dict()["state"]
     state[3][last][1, 2, 0, 1] = np.inf
     assert optimizer.not_finite() == (3, last)
@@ -350,7 +350,7 @@ TENSORS = r"takes a list of tensors, such as network.parameters\(\)"
         ([W, nn.Parameter(1.0), W], ValueError, r"parameter 2 of shape \(2, 3\) occurs twice"),
     ],
 )
-@pytest.mark.parametrize("optimizer", [SGD, Adam])
+@pytest.mark.parametrize("optimizer", [SGD, Adam, RMSprop])
 def test_what_cannot_be_trained(optimizer, params, kind, words):
     memory = W.array
     with pytest.raises(kind, match=words):
@@ -358,7 +358,7 @@ def test_what_cannot_be_trained(optimizer, params, kind, words):
     assert W.array is memory
 
 
-@pytest.mark.parametrize("optimizer", [SGD, Adam])
+@pytest.mark.parametrize("optimizer", [SGD, Adam, RMSprop])
 def test_a_rate_of_0_is_a_rate(optimizer):
     p = Tensor([1.0, 2.0], requires_grad=True)
     optimizer([p], lr=0.0).minimize((p * p).sum())

@@ -9,7 +9,7 @@ from pair import Pair, T, each
 
 from minigan import nn
 from minigan.errors import UserError
-from minigan.optim import SGD, Adam
+from minigan.optim import SGD, Adam, RMSprop
 
 
 @each
@@ -60,6 +60,16 @@ REFUSED = [
     (SGD, "momentum", -1, "the momentum must not be negative, got -1"),
     (SGD, "momentum", math.nan, "the momentum must be a number, got nan"),
     (SGD, "weight_decay", -0.5, "the weight decay must not be negative, got -0.5"),
+    (RMSprop, "lr", -0.1, "the learning rate must not be negative, got -0.1"),
+    (RMSprop, "lr", math.nan, "the learning rate must be a number, got nan"),
+    (RMSprop, "alpha", -0.9, "alpha must not be negative, got -0.9"),
+    (RMSprop, "alpha", math.nan, "alpha must be a number, got nan"),
+    (RMSprop, "eps", -1e-8, "eps must not be negative, got -1e-08"),
+    (RMSprop, "eps", math.nan, "eps must be a number, got nan"),
+    (RMSprop, "momentum", -1, "the momentum must not be negative, got -1"),
+    (RMSprop, "momentum", math.nan, "the momentum must be a number, got nan"),
+    (RMSprop, "weight_decay", -1, "the weight decay must not be negative, got -1"),
+    (RMSprop, "weight_decay", math.nan, "the weight decay must be a number, got nan"),
 ]
 each_refused = pytest.mark.parametrize(("optimizer", "name", "value", "words"), REFUSED)
 
@@ -150,3 +160,34 @@ def test_nesterov_can_be_chosen_later():
         optimizer.param_groups[0]["nesterov"] = True
     optimizer.param_groups[0].update(momentum=0.9, nesterov=True)
     assert optimizer.nesterov and optimizer.momentum == 0.9
+
+
+def test_the_rate_that_a_scheduler_began_with_is_a_setting_once_it_was_written():
+    """torch's schedulers write it, and scripts that resume; no other key is taken."""
+    optimizer, theirs = SGD([nn.Parameter(np.ones(2))], 0.1), T.SGD([torch.ones(2)], 0.1)
+    (group,), (their_group,) = optimizer.param_groups, theirs.param_groups
+    with pytest.raises(KeyError):
+        group["initial_lr"]
+    assert "initial_lr" not in optimizer.state_dict()["param_groups"][0]
+    for each_group in (group, their_group):
+        each_group.setdefault("initial_lr", 0.4)
+        each_group.setdefault("initial_lr", 0.5)
+    assert group["initial_lr"] == their_group["initial_lr"] == optimizer.initial_lr == 0.4
+    assert "initial_lr" in group and "initial_lr" in list(group) and "0.4" in repr(group)
+    with pytest.raises(ValueError, match="the initial learning rate must not be negative, got -1"):
+        group["initial_lr"] = -1
+    state = optimizer.state_dict()
+    assert state["param_groups"][0]["initial_lr"] == 0.4
+    other = SGD([nn.Parameter(np.ones(2))])
+    other.load_state_dict(state)
+    assert other.initial_lr == 0.4
+
+
+def test_parameter_groups_are_refused_with_what_to_do():
+    optimizer = SGD([nn.Parameter(np.ones(2))], 0.1)
+    words = r"groups are not supported: make one optimizer for each, and call the step\(\) of all"
+    with pytest.raises(TypeError, match=words):
+        optimizer.add_param_group({"params": [nn.Parameter(np.ones(3))], "lr": 0.2})
+    with pytest.raises(TypeError, match=words):
+        SGD([{"params": [nn.Parameter(np.ones(3))], "lr": 0.2}])
+    assert len(optimizer.params) == 1

@@ -62,8 +62,9 @@ def update(
             return
         start = 0
         for p in ps:
-            p -= change[start : start + len(p)]
-            start += len(p)
+            end = start + len(p)
+            p -= change[start:end]
+            start = end
 
     threads.run(compute, _aligned_pieces(parameters, gradients, piece))
 
@@ -72,6 +73,9 @@ def _aligned_pieces(
     parameters: Sequence[np.ndarray], gradients: Sequence[np.ndarray], piece: int
 ) -> list[Piece]:
     """Cut the line of all gradients into pieces; each comes with the arrays that lie in it."""
+    whole = sum([len(g) for g in gradients])
+    if whole <= piece:
+        return [(slice(0, whole), list(parameters), list(gradients))]
     pieces: list[Piece] = []
     ps: list[np.ndarray] = []
     gs: list[np.ndarray] = []

@@ -162,6 +162,12 @@ CHANGES = {
     "other memory": lambda gan: setattr(
         gan.generator.model[3], "running_mean", nn.Buffer(gan.backend.asarray(images(0, 12, ())))
     ),
+    "a weight's own memory": lambda gan: setattr(
+        gan.generator.model[0].weight, "array", gan.backend.asarray(images(1, 8, (8,)))
+    ),
+    "a weight that lies otherwise": lambda gan: setattr(
+        gan.generator.model[0].weight, "array", gan.backend.asarray(images(1, 16, (16,)))[::2, ::2]
+    ),
     "another generator of noise": lambda gan: setattr(gan, "random", gan.random.fork("other")),
     "another state": load_another,
 }
