@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 from minigan.backend.numpy.process import keep_freed_memory, let_idle_threads_sleep
 
 TIMEOUT = "OPENBLAS_THREAD_TIMEOUT"
-OURS = ("MINIGAN_KEEP_MEMORY", TIMEOUT)
+OURS = ("MINIGAN_KEEP_MEMORY", TIMEOUT, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PTHREADS = any(
     library.internal_api == "openblas" and library.threading_layer == "pthreads"
     for library in ThreadpoolController().lib_controllers
