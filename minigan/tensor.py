@@ -42,7 +42,8 @@ from minigan.engine.arithmetic import (
     Where,
 )
 from minigan.engine.fused import FusedOp
-from minigan.engine.node import Array, Node, Scalar, Shape, owner
+from minigan.engine.hooks import Handle, add_hook, keep
+from minigan.engine.node import Array, Node, Scalar, Shape, owner, shapes
 from minigan.engine.op import Elementwise, Gradients, Op
 from minigan.engine.recording import (
     detect_anomaly,
@@ -366,6 +367,21 @@ class Tensor(Node):
                     g = g.clone()
             given.append(owner(g.array))
             leaf.grad = g
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Call hook(gradient) whenever this tensor's gradient has been computed; what it returns,
+        unless None, takes the gradient's place. On a GPU the replay of a recorded step runs no
+        Python, and so no hook."""
+        if not self.requires_grad:
+            raise RuntimeError("a tensor that does not require grad has no gradient to hook on")
+        return add_hook(self, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a tensor that is no leaf in its `.grad`, too."""
+        if not self.requires_grad:
+            raise RuntimeError("a tensor that does not require grad has no gradient to retain")
+        if self.op is not None and keep not in self.hooks:
+            self.hooks = (*self.hooks, keep)
 
     # ---- arithmetic ---------------------------------------------------------------------------
 
