@@ -11,9 +11,11 @@ from minigan import functional, nn, optim
 from minigan.backend import get_backend, set_num_threads
 from minigan.creation import (
     arange,
+    eye,
     from_dlpack,
     from_numpy,
     full,
+    linspace,
     ones,
     ones_like,
     rand,
@@ -36,6 +38,7 @@ from minigan.tensor import (
     detect_anomaly,
     enable_grad,
     exp,
+    function,
     grad,
     is_grad_enabled,
     log,
@@ -56,11 +59,32 @@ uint8, int32, int64, int, long = np.uint8, np.int32, np.int64, np.int32, np.int6
 bool = np.bool_
 
 # A method is a function of its object: torch.mean(x, 1) is x.mean(1).
-sum, mean, var, std, norm = Tensor.sum, Tensor.mean, Tensor.var, Tensor.std, Tensor.norm
-max, min, amax, amin, argmax = Tensor.max, Tensor.min, Tensor.amax, Tensor.amin, Tensor.argmax
-reshape, flatten, squeeze = Tensor.reshape, Tensor.flatten, Tensor.squeeze
-unsqueeze, transpose, permute = Tensor.unsqueeze, Tensor.transpose, Tensor.permute
-matmul, pow = Tensor.__matmul__, Tensor.pow
+add = function(Tensor.add)
+sub = function(Tensor.sub)
+mul = function(Tensor.mul)
+div = function(Tensor.div)
+neg = function(Tensor.neg)
+pow = function(Tensor.pow)
+square = function(Tensor.square)
+matmul = function(Tensor.matmul)
+mm = function(Tensor.mm)
+sum = function(Tensor.sum)
+mean = function(Tensor.mean)
+var = function(Tensor.var)
+std = function(Tensor.std)
+norm = function(Tensor.norm)
+max = function(Tensor.max)
+min = function(Tensor.min)
+amax = function(Tensor.amax)
+amin = function(Tensor.amin)
+argmax = function(Tensor.argmax)
+argmin = function(Tensor.argmin)
+reshape = function(Tensor.reshape)
+flatten = function(Tensor.flatten)
+squeeze = function(Tensor.squeeze)
+unsqueeze = function(Tensor.unsqueeze)
+transpose = function(Tensor.transpose)
+permute = function(Tensor.permute)
 
 # Without bool, float, int, max, min, pow and sum: a star would put them over Python's own.
 __all__ = [
@@ -68,17 +92,21 @@ __all__ = [
     "Tensor",
     "UserError",
     "abs",
+    "add",
     "amax",
     "amin",
     "arange",
     "argmax",
+    "argmin",
     "as_tensor",
     "cat",
     "clamp",
     "detect_anomaly",
+    "div",
     "double",
     "enable_grad",
     "exp",
+    "eye",
     "flatten",
     "float32",
     "float64",
@@ -91,6 +119,7 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "linspace",
     "log",
     "log_softmax",
     "long",
@@ -99,6 +128,9 @@ __all__ = [
     "maximum",
     "mean",
     "minimum",
+    "mm",
+    "mul",
+    "neg",
     "nn",
     "no_grad",
     "norm",
@@ -118,9 +150,11 @@ __all__ = [
     "sigmoid",
     "softmax",
     "sqrt",
+    "square",
     "squeeze",
     "stack",
     "std",
+    "sub",
     "tanh",
     "tensor",
     "transpose",

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigan.backend import Backend, get_backend
 from minigan.random import Random, default_generator
-from minigan.tensor import Array, Scalar, Tensor, shape_of
+from minigan.tensor import Array, Scalar, Tensor, number_type, shape_of
 
 
 def _type_of(*numbers: Any) -> Any:
@@ -21,6 +21,7 @@ def _type_of(*numbers: Any) -> Any:
 
 
 def _new(array: Array, requires_grad: bool) -> Tensor:
+    number_type(array.dtype)
     return Tensor.of(array).requires_grad_(requires_grad)
 
 
@@ -95,10 +96,44 @@ def arange(
 ) -> Tensor:
     """start, start + step, … below end; integers (int64) if all three are, else float32."""
     first, last = (0, start) if end is None else (start, end)
+    if step == 0 or (last - first) / step < 0:
+        raise ValueError(f"arange goes from {first} to {last} never in steps of {step}")
     kind = _type_of(first, last, step)
+    if dtype is not None and np.dtype(dtype).kind != "f" and kind is not np.int64:
+        raise ValueError(
+            f"whole numbers have whole steps: give {first}, {last}, {step} as integers"
+        )
     exact = np.int64 if kind is np.int64 else np.float64  # in float32, steps would add up wrongly
     array = get_backend(backend).xp.arange(first, last, step, dtype=exact)
     return _new(array.astype(dtype or kind, copy=False), requires_grad)
+
+
+def linspace(
+    start: Scalar,
+    end: Scalar,
+    steps: int,
+    *,
+    dtype: Any = np.float32,
+    requires_grad: bool = False,
+    backend: str | Backend = "numpy",
+) -> Tensor:
+    """So many numbers from start to end, both included, all equally far apart."""
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"linspace gives fractions, which {np.dtype(dtype)} cannot hold")
+    array = get_backend(backend).xp.linspace(float(start), float(end), steps, dtype=np.float64)
+    return _new(array.astype(dtype, copy=False), requires_grad)
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = np.float32,
+    requires_grad: bool = False,
+    backend: str | Backend = "numpy",
+) -> Tensor:
+    """1 on the diagonal and 0 beside it: (n, m), or (n, n)."""
+    return _new(get_backend(backend).xp.eye(n, m, dtype=dtype), requires_grad)
 
 
 def randn(
@@ -171,10 +206,11 @@ def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor on the very memory of a NumPy array: a change to one is a change to both."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes a NumPy array, not a {type(array).__name__}")
-    return Tensor.of(array)
+    return _new(array, requires_grad=False)
 
 
 def from_dlpack(source: Any) -> Tensor:
     """A tensor on the memory of another library's array (torch, CuPy, JAX), without a copy."""
     on_cpu = source.__dlpack_device__()[0] == 1  # DLPack's number for host memory
-    return Tensor.of(get_backend("numpy" if on_cpu else "cupy").xp.from_dlpack(source))
+    array = get_backend("numpy" if on_cpu else "cupy").xp.from_dlpack(source)
+    return _new(array, requires_grad=False)

@@ -10,10 +10,11 @@ as the engine's ops.
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,12 +23,12 @@ from minigan.engine.arithmetic import (
     Abs,
     Add,
     AMax,
+    AMin,
     Cast,
     Clamp,
     Copy,
     Divide,
     Exp,
-    Exponential,
     Log,
     MatMul,
     Maximum,
@@ -42,7 +43,8 @@ from minigan.engine.arithmetic import (
     Where,
 )
 from minigan.engine.fused import FusedOp
-from minigan.engine.node import Array, Node, Scalar, Shape, owner
+from minigan.engine.hooks import Handle, add_hook, keep
+from minigan.engine.node import Array, Node, Scalar, Shape, owner, shapes
 from minigan.engine.op import Elementwise, Gradients, Op
 from minigan.engine.recording import (
     detect_anomaly,
@@ -54,6 +56,7 @@ from minigan.engine.recording import (
 )
 from minigan.engine.shape import Concatenate, Expand, Index, Permute, Reshape
 from minigan.engine.walk import grad, seed_of, walk
+from minigan.random import Random, default_generator
 
 # What is written with tensors needs these, too, and may take them from here.
 __all__ = [
@@ -108,6 +111,7 @@ class Tensor(Node):
         array = home.asarray(source)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"a tensor holds numbers; {str(data)[:50]!r} is {array.dtype}")
+        number_type(array.dtype if dtype is None else dtype)
         if dtype is None and array.dtype == np.float64 and not hasattr(source, "dtype"):
             dtype = np.float32
         self.array = array if dtype is None else array.astype(dtype, copy=False)
@@ -258,6 +262,12 @@ class Tensor(Node):
             return self
         return Cast(dtype)(self if dtype.kind == "f" else self.detach())  # steps have no slope
 
+    def cpu(self) -> Tensor:
+        return self.to("numpy")
+
+    def type_as(self, other: Tensor) -> Tensor:
+        return self.to(other.backend).to(other.dtype)
+
     def float(self) -> Tensor:
         return self.to(np.float32)
 
@@ -294,6 +304,29 @@ class Tensor(Node):
         self._writable().array[...] = _without_history(source)
         return self
 
+    def _take(self, result: Tensor) -> Tensor:
+        """Its memory takes what was computed from it, if that fits."""
+        if result.shape != self.shape or _rank(result.dtype) > _rank(self.dtype):
+            raise ValueError(
+                f"a tensor of shape {self.shape} and type {self.dtype} cannot take a result of "
+                f"shape {result.shape} and type {result.dtype} in place"
+            )
+        array = self._writable().array
+        array[...] = _without_history(result)
+        return self
+
+    def add_(self, other: Any, *, alpha: Scalar = 1) -> Tensor:
+        return self._take(self.add(other, alpha=alpha))
+
+    def sub_(self, other: Any, *, alpha: Scalar = 1) -> Tensor:
+        return self._take(self.sub(other, alpha=alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        return self._take(self * other)
+
+    def div_(self, other: Any) -> Tensor:
+        return self._take(self / other)
+
     def fill_(self, value: Scalar) -> Tensor:
         self._writable().array[...] = value
         return self
@@ -301,8 +334,24 @@ class Tensor(Node):
     def zero_(self) -> Tensor:
         return self.fill_(0)
 
-    def clamp_(self, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
-        return self.copy_(self.detach().clamp(min, max))
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        return self._take(self.clamp(min, max))
+
+    def normal_(
+        self, mean: Scalar = 0, std: Scalar = 1, *, generator: Random | None = None
+    ) -> Tensor:
+        """Numbers of N(mean, std²), from `generator` or from this thread's default one."""
+        if std < 0:
+            raise ValueError(f"normal_ needs a std of at least 0, not {std}")
+        source = generator or default_generator(backend=self.backend)
+        return self.copy_(source.normal(self.shape, self.dtype) * std + mean)
+
+    def uniform_(self, a: Scalar = 0, b: Scalar = 1, *, generator: Random | None = None) -> Tensor:
+        """Numbers drawn evenly from [a, b), likewise."""
+        if a > b:
+            raise ValueError(f"uniform_ goes from a number to a larger one, not {a} to {b}")
+        source = generator or default_generator(backend=self.backend)
+        return self.copy_(source.uniform(self.shape, self.dtype) * (b - a) + a)
 
     def __setitem__(self, index: Any, value: Tensor | Array | Scalar) -> None:
         self._writable().array[_plain_index(index)] = _without_history(value)
@@ -312,13 +361,7 @@ class Tensor(Node):
         result, the old numbers may be needed, and x becomes the name of a new tensor."""
         if result.requires_grad and not (self.requires_grad and self.is_leaf):
             return result
-        if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
-            raise ValueError(
-                f"a tensor of shape {self.shape} and type {self.dtype} cannot take a result of "
-                f"shape {result.shape} and type {result.dtype} in place"
-            )
-        self._writable().array[...] = result.array
-        return self
+        return self._take(result)
 
     def __iadd__(self, other: Any) -> Tensor:
         return self._updated(self + other)
@@ -366,6 +409,21 @@ class Tensor(Node):
             given.append(owner(g.array))
             leaf.grad = g
 
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Call hook(gradient) whenever this tensor's gradient has been computed; what it returns,
+        unless None, takes the gradient's place. On a GPU the replay of a recorded step runs no
+        Python, and so no hook."""
+        if not self.requires_grad:
+            raise RuntimeError("a tensor that does not require grad has no gradient to hook on")
+        return add_hook(self, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a tensor that is no leaf in its `.grad`, too."""
+        if not self.requires_grad:
+            raise RuntimeError("a tensor that does not require grad has no gradient to retain")
+        if self.op is not None and keep not in self.hooks:
+            self.hooks = (*self.hooks, keep)
+
     # ---- arithmetic ---------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Tensor:
@@ -393,31 +451,54 @@ class Tensor(Node):
         return Divide()(*_operands(other, self._floating()))
 
     def _floating(self) -> Tensor:
-        """Itself, or float32 for whole numbers, whose quotients are fractions."""
+        """Itself, or float32 for whole numbers, whose quotients and roots are fractions."""
         return self if self.array.dtype.kind == "f" else self.float()
 
+    def add(self, other: Any, *, alpha: Scalar = 1) -> Tensor:
+        return self + (other if alpha == 1 else other * alpha)
+
+    def sub(self, other: Any, *, alpha: Scalar = 1) -> Tensor:
+        return self - (other if alpha == 1 else other * alpha)
+
+    def mul(self, other: Any) -> Tensor:
+        return self * other
+
+    def div(self, other: Any) -> Tensor:
+        return self / other
+
     def __matmul__(self, other: Any) -> Tensor:
-        return MatMul()(*_operands(self, other))
+        return _product(*_operands(self, other))
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return MatMul()(*_operands(other, self))
+        return _product(*_operands(other, self))
+
+    def matmul(self, other: Tensor) -> Tensor:
+        return self @ other
+
+    def mm(self, mat2: Tensor) -> Tensor:
+        """The product of two matrices, and of nothing else."""
+        if self.ndim != 2 or mat2.ndim != 2:
+            raise ValueError(f"mm multiplies matrices, not shapes {self.shape} and {mat2.shape}")
+        return self @ mat2
 
     def __neg__(self) -> Tensor:
         return Negate()(self)
 
-    def __pow__(self, exponent: Scalar) -> Tensor:
-        x, p = _operands(self, exponent)
-        if isinstance(p, Tensor):
-            raise TypeError("the exponent of ** is a plain number; write exp(b * log(a)) instead")
-        return Power(p)(x)
+    def neg(self) -> Tensor:
+        return -self
 
-    pow = __pow__
+    def __pow__(self, exponent: Any) -> Tensor:
+        x = self.long() if self.array.dtype.kind == "b" else self
+        return Power()(*_operands(x, exponent))
 
-    def __rpow__(self, base: Scalar) -> Tensor:
-        b, x = _operands(base, self)
-        if isinstance(b, Tensor):
-            raise TypeError("the base of ** is a tensor or a plain number, not an array")
-        return Exponential(b)(x)
+    def __rpow__(self, base: Any) -> Tensor:
+        return Power()(*_operands(base, self))
+
+    def pow(self, exponent: Any) -> Tensor:
+        return self**exponent
+
+    def square(self) -> Tensor:
+        return self**2
 
     # Comparisons give booleans, which have no derivative and so no op.
 
@@ -445,21 +526,26 @@ class Tensor(Node):
     __hash__ = object.__hash__
 
     def exp(self) -> Tensor:
-        return Exp()(self)
+        return Exp()(self._floating())
 
     def log(self) -> Tensor:
-        return Log()(self)
+        return Log()(self._floating())
 
     def sqrt(self) -> Tensor:
-        return Sqrt()(self)
+        return Sqrt()(self._floating())
 
     def abs(self) -> Tensor:
         return Abs()(self)
 
     __abs__ = abs
 
-    def clamp(self, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
-        return Clamp(min, max)(self)
+    def clamp(self, min: Any = None, max: Any = None) -> Tensor:
+        """min(max(x, min), max): a bound is a number, a tensor, or None."""
+        if min is None and max is None:
+            raise ValueError("clamp needs a minimum, a maximum or both")
+        x, low = (self, min) if min is None else _operands(self, min)
+        x, high = (x, max) if max is None else _operands(x, max)
+        return Clamp()(x, low, high)
 
     # ---- sums -----------------------------------------------------------------------------------
 
@@ -472,37 +558,60 @@ class Tensor(Node):
 
     def var(
         self,
-        dim: int | Sequence[int] | None = None,
-        correction: int = 1,
+        dim: Any = None,
+        unbiased: bool = True,
         keepdim: bool = False,
+        *,
+        correction: Scalar | None = None,
     ) -> Tensor:
-        """Σ(x − mean)² / (n − correction); torch's default divides by n − 1."""
+        """Σ(x − mean)² / (n − correction); the correction is 1 or, if not unbiased, 0."""
+        if isinstance(dim, bool):  # torch's x.var(False)
+            dim, unbiased = None, dim
         axes = _axes(dim, self.ndim)
         squares = (self - self.mean(axes, keepdim=True)) ** 2
-        return Sum(axes, keepdim)(squares) / (_count(self.shape, axes) - correction)
+        count = _count(self.shape, axes) - (unbiased if correction is None else correction)
+        return Sum(axes, keepdim)(squares) / max(count, 0)
 
     def std(
         self,
-        dim: int | Sequence[int] | None = None,
-        correction: int = 1,
+        dim: Any = None,
+        unbiased: bool = True,
         keepdim: bool = False,
+        *,
+        correction: Scalar | None = None,
     ) -> Tensor:
         """√var. Where all are equal, and √ infinitely steep, its slope is 0, as torch has it."""
-        variance = self.var(dim, correction, keepdim)
+        variance = self.var(dim, unbiased, keepdim, correction=correction)
         equal = variance == 0  # √(0 + 1) − 1 is 0, and not steep
         return (variance + equal).sqrt() - equal
 
     def norm(
-        self, p: Scalar = 2, dim: int | Sequence[int] | None = None, keepdim: bool = False
+        self,
+        p: Scalar | str = 2,
+        dim: int | Sequence[int] | None = None,
+        keepdim: bool = False,
     ) -> Tensor:
-        """(Σ |x|ᵖ)^(1/p), for p > 0; for p = 2 its slope at 0 is 0, as torch has it."""
-        if not 0 < p < math.inf:
-            raise ValueError(f"a norm needs a p above 0 and finite, not {p}")
+        """(Σ |x|ᵖ)^(1/p), and what it tends to: p = ∞ the largest |x|, −∞ the smallest; for p = 0
+        the number of those that are not 0. "fro" is 2. Where x is 0 its slope is 0, as in torch."""
+        p = 2 if p == "fro" else p
+        if isinstance(p, str):
+            raise ValueError(f'a norm has a number for its p, or "fro"; not {p!r}')
+        if p in (math.inf, -math.inf):
+            return self.abs().amax(dim, keepdim) if p > 0 else self.abs().amin(dim, keepdim)
         if p == 1:
             return self.abs().sum(dim, keepdim)
-        powers = (self**2 if p == 2 else self.abs() ** p).sum(dim, keepdim)
-        nothing = powers == 0  # as in std
-        return (powers + nothing) ** (1 / p) - nothing
+        if p == 0:  # 0⁰ counts as 0 here
+            return (self.abs() ** 0 * (self != 0)).sum(dim, keepdim)
+        if p == 2:
+            powers = self**2
+        elif p > 1:
+            powers = self.abs() ** p
+        else:  # the power is infinitely steep at 0
+            zero = self == 0
+            powers = where(zero, 0.0 if p > 0 else math.inf, (self.abs() + zero) ** p)
+        total = powers.sum(dim, keepdim)
+        nothing = total == 0  # as in std
+        return (total + nothing) ** (1 / p) - nothing
 
     def amax(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
         """The largest element; equal ones share the gradient, as in torch."""
@@ -510,18 +619,50 @@ class Tensor(Node):
 
     def amin(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
         """The smallest element, likewise."""
-        return -(-self).amax(dim, keepdim)
+        return AMin(_axes(dim, self.ndim), keepdim)(self)
 
-    def max(self) -> Tensor:
-        """The largest of all; over a dimension, where torch's max also finds places, see amax."""
-        return self.amax()
+    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """The largest of all: `max()`. Over a dimension, the largest and their places: `max(dim)`.
+        Of two tensors, the larger elements: `max(other)`, which is maximum."""
+        if dim is None:
+            return self.amax()
+        if not isinstance(dim, int):
+            return maximum(self, dim)
+        return self._chosen(self.argmax(dim, keepdim=True), dim, keepdim)
 
-    def min(self) -> Tensor:
-        """The smallest of all; over a dimension, see amin."""
-        return self.amin()
+    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """The smallest, likewise."""
+        if dim is None:
+            return self.amin()
+        if not isinstance(dim, int):
+            return minimum(self, dim)
+        return self._chosen(self.argmin(dim, keepdim=True), dim, keepdim)
 
-    def argmax(self, dim: int | None = None) -> Tensor:
-        return Tensor.of(self.array.argmax(axis=dim))
+    def _chosen(self, places: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
+        """One element along a dimension: the gradient goes to it alone, even if others equal it."""
+        if self.ndim == 0:
+            return ValuesAndIndices(self.clone(), places)
+        index: list[Any] = []
+        for axis, n in enumerate(self.shape):  # each place in all other dimensions
+            index.append(self.backend.xp.arange(n).reshape([-1] + [1] * (self.ndim - axis - 1)))
+        index[dim] = places
+        found = ValuesAndIndices(self[tuple(index)], places)
+        return found if keepdim else ValuesAndIndices(*[x.squeeze(dim) for x in found])
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The place of the largest, the first of several: in the flattened tensor, or along dim."""
+        return self._places(self.array.argmax, dim, keepdim)
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The place of the smallest, likewise."""
+        return self._places(self.array.argmin, dim, keepdim)
+
+    def _places(self, find: Callable[..., Array], dim: int | None, keepdim: bool) -> Tensor:
+        places = Tensor.of(find(axis=None if dim is None else _axis(dim, self.ndim)))
+        if not keepdim:
+            return places
+        axes = _axes(dim, self.ndim)
+        return places.reshape([1 if a in axes else n for a, n in enumerate(self.shape)])
 
     # ---- shape ----------------------------------------------------------------------------------
 
@@ -537,8 +678,16 @@ class Tensor(Node):
         size = math.prod(self.shape[start : end + 1])  # not -1: with N = 0 it could be any number
         return self.reshape(*self.shape[:start], size, *self.shape[end + 1 :])
 
-    def squeeze(self, dim: int | None = None) -> Tensor:
-        drop = range(self.ndim) if dim is None else [_axis(dim, self.ndim)]
+    def view_as(self, other: Tensor) -> Tensor:
+        return self.view(other.shape)
+
+    def contiguous(self) -> Tensor:
+        """With the last axis innermost in memory: itself if it is, or else a copy."""
+        return self if self.array.flags.c_contiguous else Copy("C")(self)
+
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
+        dims = range(self.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+        drop = [_axis(d, self.ndim) for d in dims]
         return self.reshape(tuple(n for i, n in enumerate(self.shape) if i not in drop or n != 1))
 
     def unsqueeze(self, dim: int) -> Tensor:
@@ -559,11 +708,14 @@ class Tensor(Node):
         return self.permute(order)
 
     def t(self) -> Tensor:
-        return Permute(tuple(reversed(range(self.ndim))))(self)
+        if self.ndim > 2:
+            raise ValueError(f"t() turns a matrix around; for shape {self.shape} say permute")
+        return self.T
 
     @property
     def T(self) -> Tensor:  # noqa: N802
-        return self.t()
+        """With the dimensions in the opposite order."""
+        return Permute(tuple(reversed(range(self.ndim))))(self)
 
     def expand(self, *shape: Any) -> Tensor:
         """Repeat along dimensions of size 1, without copying; -1 keeps a dimension."""
@@ -572,6 +724,21 @@ class Tensor(Node):
             raise ValueError(f"a tensor of shape {self.shape} cannot be expanded to {wanted}")
         own = (1,) * (len(wanted) - self.ndim) + self.shape
         return Expand(tuple(o if w == -1 else w for o, w in zip(own, wanted, strict=True)))(self)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        return self.expand(other.shape)
+
+    def repeat(self, *repeats: Any) -> Tensor:
+        """The tensor laid out side by side: `repeat(2, 3)` twice downwards, three times across."""
+        times = shape_of(repeats)
+        if len(times) < self.ndim:
+            raise ValueError(
+                f"repeat needs {self.ndim} numbers for shape {self.shape}, not {times}"
+            )
+        own = (1,) * (len(times) - self.ndim) + self.shape
+        apart = self.reshape([n for size in own for n in (1, size)])
+        side_by_side = apart.expand([n for pair in zip(times, own, strict=True) for n in pair])
+        return side_by_side.reshape([t * n for t, n in zip(times, own, strict=True)])
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = index if isinstance(index, tuple) else (index,)
@@ -585,8 +752,30 @@ class Tensor(Node):
         return Copy()(self)
 
 
+class ValuesAndIndices(NamedTuple):
+    """What max and min over a dimension find: the elements, and their places along it."""
+
+    values: Tensor
+    indices: Tensor
+
+
 # ---------------------------------------------------------------------------------------------
 # Functions, by torch's names
+
+
+def function(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method as a function of its object: torch.mean(x, 1) is x.mean(1)."""
+
+    @functools.wraps(method)
+    def of(input: Tensor, *arguments: Any, **options: Any) -> Any:
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"{method.__name__} is a function of a Tensor, not of a {type(input).__name__}: "
+                "make one with minigan.tensor or from_numpy"
+            )
+        return method(input, *arguments, **options)
+
+    return of
 
 
 def as_tensor(x: Any) -> Tensor:
@@ -594,24 +783,8 @@ def as_tensor(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def exp(input: Tensor) -> Tensor:
-    return Exp()(input)
-
-
-def log(input: Tensor) -> Tensor:
-    return Log()(input)
-
-
-def sqrt(input: Tensor) -> Tensor:
-    return Sqrt()(input)
-
-
-def absolute(input: Tensor) -> Tensor:
-    return Abs()(input)
-
-
-def clamp(input: Tensor, min: Scalar | None = None, max: Scalar | None = None) -> Tensor:
-    return Clamp(min, max)(input)
+exp, log, sqrt, absolute = map(function, (Tensor.exp, Tensor.log, Tensor.sqrt, Tensor.abs))
+clamp = function(Tensor.clamp)
 
 
 def maximum(input: Tensor, other: Tensor | Array | Scalar) -> Tensor:
@@ -637,12 +810,17 @@ def where(condition: Tensor | Array, input: Any, other: Any) -> Tensor:
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors joined along a dimension that they all have."""
+    """The tensors joined along a dimension that they all have; as in torch, one of shape (0,) is
+    nothing, and goes with all."""
     if not tensors:
         raise ValueError("there is nothing to join")
+    for x in tensors:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"only tensors are joined, not a {type(x).__name__}")
     types = [x.dtype for x in tensors]
+    tensors = [x for x in tensors if x.shape != (0,)] or tensors[:1]
     dtype = np.result_type(*([t for t in types if t.kind == "f"] or types))
-    return Concatenate(dim)(*[x.to(dtype) for x in tensors])
+    return Concatenate(_axis(dim, tensors[0].ndim))(*[x.to(dtype) for x in tensors])
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -668,11 +846,17 @@ def _home(data: Any) -> Backend:
 
 def number_type(where: Any) -> np.dtype[Any]:
     try:
-        return np.dtype(where)
+        dtype = np.dtype(where)
     except TypeError:
         raise TypeError(
             f'{where!r} is neither a backend ("numpy" or "cupy") nor a number type such as float64'
         ) from None
+    if dtype.kind == "f" and dtype.itemsize not in (4, 8):
+        raise TypeError(
+            f"minigan has no {dtype}: in half precision NumPy's own sums lose digits and overflow, "
+            "and wider numbers no GPU has; take float32 or float64"
+        )
+    return dtype
 
 
 def _without_history(x: Any) -> Any:
@@ -709,6 +893,19 @@ def _operands(a: Any, b: Any) -> tuple[Any, Any]:
     return a, b
 
 
+def _product(a: Any, b: Any) -> Tensor:
+    """a b; as in torch, a vector is a row on the left, a column on the right, and one axis less."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        if a.ndim > 1 < b.ndim:
+            return MatMul()(a, b)
+        if a.ndim and b.ndim and a.shape[-1] == b.shape[-2 if b.ndim > 1 else -1]:
+            rows = a if a.ndim > 1 else a.unsqueeze(0)
+            y = MatMul()(rows, b if b.ndim > 1 else b.unsqueeze(1))
+            y = y if b.ndim > 1 else y.squeeze(-1)
+            return y if a.ndim > 1 else y.squeeze(-2 if b.ndim > 1 else -1)
+    raise ValueError(f"MatMul: cannot multiply matrices of shapes {shapes([a, b])}")
+
+
 def _operand(x: Any, like: Tensor) -> Any:
     """The other side of an operator: a tensor, or a plain number, which stays one."""
     if isinstance(x, np.generic):
@@ -742,6 +939,11 @@ def _axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:
     if len(set(axes)) < len(axes):
         raise ValueError(f"a dimension is named twice in {tuple(dims)}")
     return tuple(axes) if ndim else ()
+
+
+def _rank(dtype: np.dtype[Any]) -> int:
+    """Truth values fit into whole numbers, and those into fractions, but not the other way."""
+    return {"b": 0, "u": 1, "i": 1, "f": 2}[dtype.kind]
 
 
 def _count(shape: Shape, axes: Shape) -> int:

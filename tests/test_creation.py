@@ -154,3 +154,25 @@ def test_tensor_has_memory_of_its_own_and_Tensor_shares(backend):  # noqa: N802
     assert x.requires_grad and x.dtype == np.float32 and not twin.requires_grad
     x.detach().zero_()
     assert twin.tolist() == [1.5, 2.0]
+
+
+def test_linspace_and_eye_are_torch_s(backend):
+    ours = minigan.linspace(-1, 2, 7, requires_grad=True, backend=backend)
+    assert_same(ours.detach(), torch.linspace(-1, 2, 7), tolerance=2**-22)
+    assert ours.requires_grad
+    assert_same(minigan.eye(2, 3, backend=backend), torch.eye(2, 3))
+    assert_same(
+        minigan.eye(2, dtype=minigan.int64, backend=backend), torch.eye(2, dtype=torch.long)
+    )
+
+
+@pytest.mark.parametrize("arguments", [(0, 5, 0), (5, 0, 1), (0, 5, -1)])
+def test_arange_that_never_arrives(backend, arguments):
+    with pytest.raises(ValueError, match="never in steps of"):
+        minigan.arange(*arguments, backend=backend)
+    with pytest.raises(RuntimeError):
+        torch.arange(*arguments)
+    with pytest.raises(ValueError, match="whole numbers have whole steps"):
+        minigan.arange(0, 2, 0.5, dtype=minigan.int64, backend=backend)
+    with pytest.raises(ValueError, match="fractions, which int64 cannot hold"):
+        minigan.linspace(0, 1, 3, dtype=minigan.int64, backend=backend)

@@ -82,33 +82,24 @@ class Negate(Elementwise):
 
 
 class Power(Elementwise):
-    """y = aᵖ        dL/da = g · p · aᵖ⁻¹, for a plain number p"""
+    """y = aᵇ        dL/da = g · b · aᵇ⁻¹        dL/db = g · y · ln a
 
-    def __init__(self, p: Scalar) -> None:
-        self.p = p
+    Where b is 0, y is constant in a, also at 0, where 0 · a⁻¹ would be NaN. Where a is 0, y is
+    taken as constant in b.
+    """
 
-    def forward(self, a: Array) -> Array:
-        return a * a if self.p == 2 else a**self.p
+    def forward(self, a: Array, b: Array) -> Array:
+        return a * a if isinstance(b, int | float) and b == 2 else a**b
 
-    def da(self, g: Tensor, y: Tensor, a: Tensor) -> Tensor:
-        if self.p == 0:  # a⁰ is constant, also at 0, where 0 · a⁻¹ would be NaN
-            return g * 0
-        return g * (self.p * a ** (self.p - 1))
+    def da(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        if isinstance(b, Node):
+            return g * Where()(b != 0, b * a ** (b - 1 + (b == 0)), 0.0)
+        return g * (b * a ** (b - 1)) if b != 0 else g * 0
 
-
-class Exponential(Elementwise):
-    """y = bᵃ        dL/da = g · y · ln b, for a plain number b"""
-
-    def __init__(self, base: Scalar) -> None:
-        self.base = base
-
-    def forward(self, a: Array) -> Array:
-        return a.dtype.type(self.base) ** a
-
-    def da(self, g: Tensor, y: Tensor, a: Tensor) -> Tensor:
-        if self.base == 0:  # y is 0 but for a = 0, and flat
-            return g * 0
-        return g * y * (math.log(self.base) if self.base > 0 else math.nan)
+    def db(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        if isinstance(a, Node):
+            return g * y * Log()(a + (a == 0))
+        return g * y * (math.log(a) if a > 0 else 0 if a == 0 else math.nan)
 
 
 class Exp(Elementwise):
@@ -152,25 +143,36 @@ class Abs(Elementwise):
 
 
 class Clamp(Elementwise):
-    """y = min(max(a, low), high)        dL/da = g where low ≤ a ≤ high, else 0"""
+    """y = min(max(a, low), high), where a bound may be None
 
-    def __init__(self, low: Scalar | None, high: Scalar | None) -> None:
-        if low is None and high is None:
-            raise ValueError("clamp needs a minimum, a maximum or both")
-        self.low, self.high = low, high
+    dL/da = g where low ≤ a ≤ high, else 0
+    dL/dlow = g where a < low < high        dL/dhigh = g where a > high or low > high
+    """
 
-    def forward(self, a: Array) -> Array:
+    def forward(self, a: Array, low: Array | None, high: Array | None) -> Array:
         xp = backend_of(a).xp
-        y = a if self.low is None else xp.maximum(a, a.dtype.type(self.low))
-        return y if self.high is None else xp.minimum(y, a.dtype.type(self.high))
+        y = a if low is None else xp.maximum(a, low)
+        return y if high is None else xp.minimum(y, high)
 
-    def da(self, g: Tensor, y: Tensor, a: Tensor) -> Tensor:
+    def da(self, g: Tensor, y: Tensor, a: Tensor, low: Tensor, high: Tensor) -> Tensor:
         inside = a.array == a.array  # everywhere but at NaN, which no limit holds
-        if self.low is not None:
-            inside &= a.array >= self.low
-        if self.high is not None:
-            inside &= a.array <= self.high
+        if low is not None:
+            inside = inside & (a.array >= _array(low))
+        if high is not None:
+            inside = inside & (a.array <= _array(high))
         return g * a.like(inside.astype(a.dtype))
+
+    def dlow(self, g: Tensor, y: Tensor, a: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        below = a.array < low.array
+        if high is not None:
+            below = below & (low.array < _array(high))
+        return g * a.like(below.astype(a.dtype))
+
+    def dhigh(self, g: Tensor, y: Tensor, a: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        above = a.array > high.array
+        if low is not None:
+            above = above | (_array(low) > high.array)
+        return g * a.like(above.astype(a.dtype))
 
 
 class Maximum(Elementwise):
@@ -248,8 +250,11 @@ class Move(Op):
 class Copy(Alias):
     """y = a, in memory of its own        dL/da = g"""
 
+    def __init__(self, order: str = "K") -> None:
+        self.order = order  # of the axes in memory: K keeps it, C puts the last one innermost
+
     def forward(self, a: Array) -> Array:
-        return a.copy(order="K")  # in the same memory order
+        return a.copy(order=self.order)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -304,9 +309,16 @@ class AMax(Op):
 
     def da(self, g: Tensor, y: Tensor, a: Tensor) -> Tensor:
         kept = _kept(a.shape, self.axes)
-        largest = (a.array == y.array.reshape(kept)).astype(a.dtype)
-        share = a.like(largest / largest.sum(axis=self.axes, keepdims=True))
+        chosen = (a.array == y.array.reshape(kept)).astype(a.dtype)
+        share = a.like(chosen / chosen.sum(axis=self.axes, keepdims=True))
         return g.reshape(kept) * share
+
+
+class AMin(AMax):
+    """y = min a over some axes        dL/da = g at the smallest, likewise"""
+
+    def forward(self, a: Array) -> Array:
+        return a.min(axis=self.axes, keepdims=self.keepdim)
 
 
 def _kept(shape: Shape, axes: Shape) -> Shape:

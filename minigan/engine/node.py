@@ -12,7 +12,7 @@ Next: recording.py.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ class Node:
     derivatives are written with, is always a Tensor.
     """
 
-    __slots__ = ("array", "requires_grad", "grad", "op", "order", "_version")
+    __slots__ = ("array", "requires_grad", "grad", "op", "order", "hooks", "_version")
 
     array: Array
     requires_grad: bool
     grad: Tensor | None  # dL/d(this), for leaves that require it
     op: Op | None  # what made it; None for a leaf
     order: int  # its place in the order of creation
+    hooks: tuple[Callable[..., Any], ...]  # who is shown the gradient, and may replace it
     _version: list[int]  # how often it was written in place; shared with its detached twins
 
     def _start(self) -> None:
@@ -47,6 +48,7 @@ class Node:
         self.grad = None
         self.op = None
         self.order = next(_clock)
+        self.hooks = ()
         self._version = [0]
 
     def like(self, array: Array) -> Tensor:

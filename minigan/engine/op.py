@@ -5,7 +5,7 @@ The derivative with respect to the input that `forward` calls `a` is the method 
 tensors and returns a tensor, so a gradient is made of ops like everything else and can be
 differentiated again: every higher order comes for free.
 
-Next: walk.py, which calls them in the right order.
+Next: hooks.py; then walk.py, which calls the rules in the right order.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minigan.backend import backend_of
+from minigan.engine.hooks import heard
 from minigan.engine.node import Array, Node
 from minigan.engine.recording import check_finite, set_grad_enabled, this_thread
 
@@ -22,6 +23,7 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """d(outputs)/d(inputs), weighted by `grad_outputs`; no `.grad` is touched.
@@ -29,8 +31,10 @@ def grad(
     One gradient per input, of its shape. With `create_graph` the gradients can themselves be
     differentiated. An input that the outputs do not depend on is an error, or None with
     `allow_unused`. Only what leads to `inputs` is computed: a gradient penalty with respect to an
-    image does not cost the gradients of the weights.
+    image does not cost the gradients of the weights. (`only_inputs` is torch's: always True.)
     """
+    if not only_inputs:
+        raise ValueError("grad is for its inputs only; backward() also fills the .grad of leaves")
     roots = [outputs] if isinstance(outputs, Node) else list(outputs)
     wanted = [inputs] if isinstance(inputs, Node) else list(inputs)
     weights: Sequence[Tensor | None]
@@ -78,12 +82,13 @@ def walk(
             assert op is not None
             if useful is not None and y.order not in useful:
                 continue
-            if wanted is None or y.order not in wanted:
-                g = table.pop(y.order, None)  # nobody asks for it: let its memory go
-            else:
-                g = table.get(y.order)
+            g = table.pop(y.order, None)  # unless it is asked for, let its memory go
             if g is None:
                 continue
+            if y.hooks:
+                g = heard(y, g)
+            if wanted is not None and y.order in wanted:
+                table[y.order] = g
             op.check_unchanged(y)
             needs = [
                 t and (useful is None or x.order in useful)
@@ -96,7 +101,14 @@ def walk(
                     _accumulate(table, x, op.fit(gx, x))
             if not retain_graph:
                 op.inputs, op.freed = (), True
+        _show_to_leaves(leaves, table)
     return leaves, table
+
+
+def _show_to_leaves(leaves: Sequence[Tensor], table: dict[int, Tensor]) -> None:
+    for leaf in leaves:
+        if leaf.hooks and leaf.order in table:
+            table[leaf.order] = heard(leaf, table[leaf.order])
 
 
 def _history(roots: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
