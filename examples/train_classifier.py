@@ -74,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
     weights = {
-        name: np.ascontiguousarray(backend.to_numpy(array))
-        for name, array in classifier.state_dict().items()
+        name: np.ascontiguousarray(tensor) for name, tensor in classifier.state_dict().items()
     }
     with atomic_write(options.out) as temporary:
         temporary.write_bytes(save(weights))

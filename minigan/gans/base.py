@@ -239,7 +239,7 @@ class GAN(metaclass=Built):
         for name, part in self._parts().items():
             state = part.state_dict()
             if isinstance(part, Module):
-                arrays |= {f"{name}.{key}": array for key, array in state.items()}
+                arrays |= {f"{name}.{key}": tensor.array for key, tensor in state.items()}
                 continue
             plain[name] = {"param_groups": state["param_groups"], "steps": {}}
             for index, moments in state["state"].items():
@@ -271,8 +271,8 @@ class GAN(metaclass=Built):
     def not_finite(self) -> str | None:
         """The first parameter, buffer or moment that holds NaN or infinity, by name, or None."""
         for name in ("generator", "discriminator"):
-            for key, array in self._parts()[name].state_dict().items():
-                if not bool(self.backend.xp.isfinite(array).all()):
+            for key, tensor in self._parts()[name].state_dict().items():
+                if not bool(self.backend.xp.isfinite(tensor.array).all()):
                     return f"{name}.{key}"
         return self.not_finite_parameter()
 
