@@ -132,7 +132,7 @@ class GAN(metaclass=Built):
 
     @property
     def parts(self) -> int:
-        """Into how many batches a round cuts its images: several, where D moves more often than G."""
+        """Into how many batches a round cuts its images: one for each update of D."""
         return 1
 
     def has_batch_norm(self) -> bool:
