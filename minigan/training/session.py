@@ -96,6 +96,7 @@ def run(
         may_lack=SINCE_0_1,
         also_made=("tensorboard/events*", *evaluations.MADE),
     ) as folder:
+        plots.get_ready(options.out)
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
         return session.carry_out(reference)
 
