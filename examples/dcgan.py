@@ -25,6 +25,7 @@ from minigan.training import Report, run
 from minigan.training.command import (
     digits_to_compare,
     loader_for,
+    path,
     positive,
     run_command,
     run_options,
@@ -74,7 +75,7 @@ def read_images(options: argparse.Namespace) -> ImageDataset:
     if data.startswith(CIFAR):
         if options.channels == 1:
             raise UserError("the photographs of CIFAR-10 have 3 channels: leave out --channels 1")
-        photographs = cifar10(data.removeprefix(CIFAR))
+        photographs = cifar10(path(data.removeprefix(CIFAR)))
         has_size = options.image_size in (None, photographs.images.shape[2])
         return photographs if has_size else photographs.resized(options.image_size)
     if data:

@@ -35,22 +35,22 @@ from minigan.evaluation.references import measured, reference_samples
 from minigan.files import atomic_write
 from minigan.gans import GAN, rebuild
 from minigan.training.checkpoint import load_checkpoint
-from minigan.training.command import backend_name, natural, positive, run_command
+from minigan.training.command import backend_name, natural, path, positive, run_command
 from minigan.training.folder import note_drawn
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Score a trained generator of digits.")
     add = parser.add_argument
-    add("checkpoint", type=Path, nargs="?", help="a checkpoint.safetensors, or its run folder")
+    add("checkpoint", type=path, nargs="?", help="a checkpoint.safetensors, or its run folder")
     add("--count", type=positive, default=evaluation.COUNT, help="samples (default: %(default)s)")
     add("--fit", type=positive, metavar="N", help="conditional: also fit 1-NN on N drawn images")
     add("--references", action="store_true", help="measure sets of samples of known faults too")
     add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    add("--data", type=Path, help="a folder with another IDX set (default: MNIST)")
+    add("--data", type=path, help="a folder with another IDX set (default: MNIST)")
     add("--seed", type=natural, default=0, help="of the noise (default: 0)")
     add("--threads", type=positive, help="processor threads (default: all that may be used)")
-    add("--out", type=Path, help="where the results go (default: beside the checkpoint)")
+    add("--out", type=path, help="where the results go (default: beside the checkpoint)")
     options = parser.parse_args(arguments)
     if options.checkpoint is None and not options.references:
         parser.error("give a checkpoint, or --references")
@@ -108,14 +108,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scores = {name: column.scores for name, column in columns.items()}
     if "real images" not in scores and options.data is None and options.count == evaluation.COUNT:
         scores["real images"] = measured()["real images"]
-    print(table(scores))
-    if "fitted_error" in results:
-        error = results["fitted_error"]["error"]
-        print(f"1-NN fitted on {options.fit:,} drawn images: {error:.2%} test error")
     name = "evaluation.json" if gan else "references.json"
     with atomic_write(options.out / name) as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     note_drawn(options.out, [name, *(path.name for path in options.out.glob("evaluation_*.png"))])
+    print(table(scores))
+    if "fitted_error" in results:
+        error = results["fitted_error"]["error"]
+        print(f"1-NN fitted on {options.fit:,} drawn images: {error:.2%} test error")
     print(f"saved {options.out / name}")
 
 

@@ -12,7 +12,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
 from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of, load_checkpoint
-from minigan.training.command import Help, backend_name, natural, positive, run_command
+from minigan.training.command import Help, backend_name, natural, path, positive, run_command
 from minigan.training.folder import note_drawn
 
 Rows = NDArray[np.float32]  # (N, features)
@@ -49,20 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=Help,
     )
     add = parser.add_argument
-    add("checkpoint", type=Path, help="the checkpoint of a DCGAN of digits, or its run folder")
+    add("checkpoint", type=path, help="the checkpoint of a DCGAN of digits, or its run folder")
     add("--labels", type=positive, default=10_000, help="training images with labels")
     add("--epochs", type=positive, default=15, help="passes over them, for each classifier")
     add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--seed", type=natural, default=0, help="of the classifiers and the untrained network")
     add("--threads", type=positive, help="processor threads (default: all that may be used)")
-    add("--data", type=Path, help="a folder with another IDX set (default: MNIST)")
+    add("--data", type=path, help="a folder with another IDX set (default: MNIST)")
     options = parser.parse_args(arguments)
     if options.threads:
         set_num_threads(options.threads)
-    path = checkpoint_of(options.checkpoint)
-    gan = load_gan(path, backend=options.backend)
+    checkpoint = checkpoint_of(options.checkpoint)
+    gan = load_gan(checkpoint, backend=options.backend)
     if not isinstance(gan, DCGAN) or gan.settings.channels != 1:
-        raise UserError(f"{path} is no DCGAN of gray digits, but a {gan.name}: {gan.settings}")
+        raise UserError(
+            f"{checkpoint} is no DCGAN of gray digits, but a {gan.name}: {gan.settings}"
+        )
     untrained = DCGAN(gan.settings, seed=options.seed, backend=gan.backend)
 
     train, test = (mnist(split, options.data) for split in ("train", "test"))
@@ -87,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         labels = {name: labels_of(dataset) for name, dataset in parts.items()}
         errors[kind] = linear_error(rows, labels, options.epochs, options.seed)
         widths[kind] = rows["train"].shape[1]
-        print(f"{kind:<25}{widths[kind]:>6} features{errors[kind]:>9.2%} test error", flush=True)
-    with atomic_write(path.parent / "feature_classifier.json") as temporary:
+    with atomic_write(checkpoint.parent / "feature_classifier.json") as temporary:
         asked = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "examples/feature_classifier.py", *asked])
         results = {
@@ -98,11 +98,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "numbers": widths,
             "image_size": gan.settings.image_size,
             "maps": gan.settings.ndf,
-            "iterations": load_checkpoint(path).metadata.get("iteration"),
+            "iterations": load_checkpoint(checkpoint).metadata.get("iteration"),
             "circumstances": circumstances(command, options.threads),
         }
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    note_drawn(path.parent, ["feature_classifier.json"])
+    note_drawn(checkpoint.parent, ["feature_classifier.json"])
+    for kind, error in errors.items():
+        print(f"{kind:<25}{widths[kind]:>6} features{error:>9.2%} test error")
 
 
 def part(dataset: ImageDataset, start: int, stop: int) -> ImageDataset:

@@ -16,7 +16,6 @@ such averages has the usual length again.)
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +27,7 @@ from minigan.gans.latent import latent_walk
 from minigan.tensor import Tensor
 from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of
-from minigan.training.command import backend_name, natural, positive, run_command
+from minigan.training.command import backend_name, natural, path, positive, run_command
 from minigan.training.folder import note_drawn
 
 # What may be drawn, by name: it goes when the run in the folder does.
@@ -44,7 +43,7 @@ VARIATIONS = 4  # with such noise
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Walk through a generator's latent space.")
     add = parser.add_argument
-    add("checkpoint", type=Path, help="a checkpoint.safetensors, or its run folder")
+    add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
     add("--walks", type=positive, default=8, help="pairs of ends (default: %(default)s)")
     add("--steps", type=positive, default=10, help="images of a walk (default: %(default)s)")
     add("--frames", type=positive, default=24, help="of a film, one way (default: %(default)s)")
@@ -54,7 +53,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--digit", type=natural, help="conditional systems: the class to draw")
     add("--seed", type=natural, default=0, help="of the noise (default: 0)")
     add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    add("--out", type=Path, help="folder of the pictures (default: beside the checkpoint)")
+    add("--out", type=path, help="folder of the pictures (default: beside the checkpoint)")
     options = parser.parse_args(arguments)
     options.out = options.out or checkpoint_of(options.checkpoint).parent
     for flag, images in (("--steps", options.steps), ("--frames", options.frames)):

@@ -14,7 +14,7 @@ from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan
-from minigan.training.command import Help, backend_name, natural, positive, run_command
+from minigan.training.command import Help, backend_name, natural, path, positive, run_command
 
 BATCH = 256  # images drawn at a time
 
@@ -25,14 +25,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=Help,
     )
     add = parser.add_argument
-    add("checkpoint", type=Path, help="a checkpoint.safetensors, or its run folder")
+    add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
     add("--count", type=positive, default=64, help="pictures on the page")
     add("--columns", type=positive, help="pictures in a row (default: as many as rows)")
     add("--digit", type=natural, help="conditional systems: draw this class (default: all in turn)")
     add("--last", action="store_true", help="draw with the last weights, even if the run averaged")
     add("--seed", type=natural, default=0, help="of the noise")
     add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    add("--out", type=Path, default=Path("grid.png"), help="the picture to write")
+    add("--out", type=path, default=Path("grid.png"), help="the picture to write")
     return parser.parse_args(arguments)
 
 

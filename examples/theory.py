@@ -15,9 +15,10 @@ from typing import Any
 from minigan.backend import set_num_threads
 from minigan.errors import UserError
 from minigan.evaluation.circumstances import circumstances
-from minigan.files import atomic_write, writing
+from minigan.files import atomic_write, make_folder, writing
+from minigan.plots import get_ready
 from minigan.theory import figure1, line, pictures, ring
-from minigan.training.command import natural, positive, run_command
+from minigan.training.command import natural, path, positive, run_command
 
 Numbers = dict[str, Any]
 
@@ -115,25 +116,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--experiment", choices=["all", *EXPERIMENTS], default="all")
     parser.add_argument("--steps", type=positive, help="of training (default: each its own)")
     parser.add_argument("--seed", type=natural, default=0, help="of weights, data and noise")
-    parser.add_argument("--out", type=Path, default=Path("runs/theory"), help="for the pictures")
+    parser.add_argument("--out", type=path, default=Path("runs/theory"), help="for the pictures")
     options = parser.parse_args(arguments)
     with writing(options.out):
-        options.out.mkdir(parents=True, exist_ok=True)
+        make_folder(options.out)
+    get_ready(options.out)
 
     set_num_threads(1)  # the networks are tiny: threads would only wait for each other
     chosen = EXPERIMENTS if options.experiment == "all" else [options.experiment]
-    path = options.out / "numbers.json"
-    numbers = known_numbers(path)  # of the pictures that are there already
+    written = options.out / "numbers.json"
+    numbers = known_numbers(written)  # of the pictures that are there already
     asked_for = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "examples/theory.py", *asked_for])
     for name in chosen:
         print(name, flush=True)
         numbers[name] = rounded(EXPERIMENTS[name](options))
+        numbers.setdefault("circumstances", {})[name] = circumstances(command, threads=1)
+        with atomic_write(written) as temporary:
+            temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
         for what, value in numbers[name].items():
             print(f"    {what}: {value}")
-        numbers.setdefault("circumstances", {})[name] = circumstances(command, threads=1)
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -23,7 +23,7 @@ from minigan.functional import cross_entropy
 from minigan.optim import Adam
 from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
-from minigan.training.command import Help, backend_name, natural, positive, rate, run_command
+from minigan.training.command import Help, backend_name, natural, path, positive, rate, run_command
 
 REACH = 2  # pixels that a batch may be moved by
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seed", type=natural, default=0, help="of weights, order and shifts")
     add("--max-steps", type=positive, help="end after so many batches")
     add("--threads", type=positive, help="processor threads (default: all that may be used)")
-    add("--out", type=Path, default=Path(WEIGHTS.name), help="where the weights go")
+    add("--out", type=path, default=Path(WEIGHTS.name), help="where the weights go")
     options = parser.parse_args(arguments)
     if options.threads:
         set_num_threads(options.threads)
@@ -74,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
     weights = {
-        name: np.ascontiguousarray(backend.to_numpy(array))
-        for name, array in classifier.state_dict().items()
+        name: np.ascontiguousarray(tensor) for name, tensor in classifier.state_dict().items()
     }
     with atomic_write(options.out) as temporary:
         temporary.write_bytes(save(weights))

@@ -38,7 +38,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     temporary, _ = leftovers_of(path)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             yield temporary
             # Contents must reach the disk before the name does: some file systems would otherwise
@@ -50,6 +50,20 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those around it, if they are not there.
+
+    Raises UserError if one of them is a link to nothing: the system would say that it exists.
+    """
+    for place in (folder, *folder.parents):
+        if place.is_symlink() and not place.exists():
+            raise UserError(
+                f"{place} is a link to {os.readlink(place)}, which is not there: make that folder, "
+                "or remove the link."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def leftovers_of(path: Path) -> tuple[Path, Path]:

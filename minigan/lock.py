@@ -53,7 +53,16 @@ def refuse_if_held(folder: Path) -> None:
             f"{folder} is in use by process {pid} on the machine {host}. "
             f"If that has ended, delete {lock_of(folder)}."
         )
-    if _is_running(pid) and _start_of(pid) in ("unknown", lock.get("started")):
+    if not _is_running(pid):
+        return
+    start, started = _start_of(pid), lock.get("started")
+    if "unknown" in (start, started):  # the number may have been given to another process since
+        raise UserError(
+            f"{folder} is in use by process {pid}, or was by one of that number that did not end "
+            "in order: this system does not tell when a process started. Wait for it, or stop it "
+            f"first; if no such run is under way, delete {lock_of(folder)}."
+        )
+    if start == started:
         raise UserError(f"{folder} is in use by process {pid}. Wait for it, or stop it first.")
 
 

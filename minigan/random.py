@@ -25,6 +25,7 @@ Next: engine/node.py.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import threading
@@ -128,6 +129,10 @@ class Random:
         seed = _checked_int("seed", state["seed"], 2**128)
         self._stream.seek(seed, _checked_int("offset", state["offset"], 2**63))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied or pickled, it is a stream of its own that goes on from the same place."""
+        return _restored, (self.backend, self.state_dict())
+
     def __repr__(self) -> str:
         return f"Random(seed={self._stream.seed}, backend={self.backend.name!r})"
 
@@ -172,17 +177,17 @@ def fork_rng() -> Iterator[None]:
     What is seeded or drawn inside, or fails there, leaves the caller's random numbers alone.
     """
     seed, generators = _defaults.seed, _defaults.generators
-    _defaults.generators = {name: _twin(generator) for name, generator in generators.items()}
+    _defaults.generators = {name: copy.copy(generator) for name, generator in generators.items()}
     try:
         yield
     finally:
         _defaults.seed, _defaults.generators = seed, generators
 
 
-def _twin(generator: Random) -> Random:
-    twin = Random(backend=generator.backend)
-    twin.load_state_dict(generator.state_dict())
-    return twin
+def _restored(backend: Backend, state: dict[str, int]) -> Random:
+    generator = Random(backend=backend)
+    generator.load_state_dict(state)
+    return generator
 
 
 # --- arguments ------------------------------------------------------------------------------------

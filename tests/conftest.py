@@ -13,6 +13,7 @@ it are left out, and the last lines of the run say how many those were.
 """
 
 import ast
+import copyreg
 import importlib
 import importlib.util
 import inspect
@@ -137,6 +138,7 @@ def note_what_is_asked_of(backend: Any, asked: set[str]) -> None:
             asked.add(name)
             return super().__getattribute__(name)
 
+    copyreg.pickle(Noting, copyreg.dispatch_table[type(backend)])  # type: ignore[arg-type]
     backend.__class__ = Noting
 
 

@@ -10,6 +10,7 @@ from minigan.files import (
     atomic_write,
     largest_content,
     leftovers_of,
+    make_folder,
     read_table,
     refuse_special_file,
     text_of,
@@ -79,3 +80,19 @@ def test_a_table_is_its_columns(tmp_path):
     assert columns["x, y"].tolist() == [1, 3] and np.isnan(columns["b"][1])
     with pytest.raises(UserError, match=r"b\.csv cannot be read"):
         read_table(tmp_path / "b.csv")
+
+
+def test_a_link_to_nothing_is_named_and_not_said_to_exist(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nothing")
+    for path in (link, link / "deeper"):
+        with pytest.raises(UserError, match=r"link is a link to .*nothing, which is not there"):
+            make_folder(path)
+    with (
+        pytest.raises(UserError, match="which is not there: make that folder"),
+        atomic_write(link / "file"),
+    ):
+        raise AssertionError("there is no folder to write to")
+    (tmp_path / "nothing").mkdir()
+    make_folder(link / "deeper")
+    assert (tmp_path / "nothing" / "deeper").is_dir()

@@ -66,7 +66,12 @@ def test_a_lock_of_another_machine_is_respected(tmp_path):
 def test_where_nothing_tells_when_a_process_started(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "_start_of", lambda pid: "unknown")
     write_lock(tmp_path, started="unknown")
-    refused(tmp_path, "in use by process")
+    refused(tmp_path, r"does not tell when a process started.* no such run .* delete .*\.lock")
+    write_lock(tmp_path, started="some time ago")
+    refused(tmp_path, r"does not tell when a process started.* delete .*\.lock")
+    monkeypatch.undo()  # a lock of a place where nothing told
+    write_lock(tmp_path, started="unknown")
+    refused(tmp_path, r"does not tell when a process started.* delete .*\.lock")
     write_lock(tmp_path, pid=2**22 + 1)
     open_folder(tmp_path)
 

@@ -316,7 +316,7 @@ def test_modules_are_checked_with_their_parameters():
             return super().forward(x)
 
     net = mg.nn.Sequential(Counting(3, 2), mg.nn.Tanh())
-    before = {name: array.copy() for name, array in net.state_dict().items()}
+    before = {name: tensor.numpy().copy() for name, tensor in net.state_dict().items()}
     check_gradients(net, [X], 1)
     assert Counting.seen > 2 * (X.size + net[0].weight.numel() + net[0].bias.numel())
     for name, array in net.state_dict().items():  # the copy was checked, not the net itself

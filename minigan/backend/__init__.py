@@ -5,6 +5,7 @@ Next: interface.py, the list of kernels; then layout.py and numpy/__init__.py.
 
 from __future__ import annotations
 
+import copyreg
 import functools
 from typing import Any
 
@@ -30,10 +31,19 @@ _numpy = NumpyBackend()
 _of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy}
 
 
+def _by_name(backend: Backend) -> tuple[Any, ...]:
+    """For copy and pickle: there is one backend of a name in a process, and never a second."""
+    return get_backend, (backend.name,)
+
+
+copyreg.pickle(NumpyBackend, _by_name)
+
+
 @functools.cache
 def _cupy() -> Backend:
     from minigan.backend.cupy.arrays import CupyBackend  # here, for not everybody has CuPy
 
+    copyreg.pickle(CupyBackend, _by_name)
     backend = CupyBackend()
     _of_type[backend.xp.ndarray] = backend
     return backend

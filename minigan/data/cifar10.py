@@ -58,6 +58,11 @@ def cifar10(directory: str | Path, split: Literal["train", "test"] = "train") ->
     folder = Path(directory)
     if (folder / "cifar-10-batches-bin").is_dir():
         folder /= "cifar-10-batches-bin"
+    if folder.is_file():
+        raise UserError(
+            f"{folder} is a file, and CIFAR-10 is read from a folder: unpack it, and give the "
+            "folder that comes out. Of its versions the binary one is needed, not the pickled"
+        )
     names = BATCHES[split]
     if (folder / f"{names[0]}.bin").is_file():
         images, labels = _read_binary([folder / f"{name}.bin" for name in names])
@@ -66,9 +71,11 @@ def cifar10(directory: str | Path, split: Literal["train", "test"] = "train") ->
         images, labels = _read_sheets(sheets, folder / f"{split}_lables.json")  # as it is spelled
     else:
         pickled = (folder / names[0]).exists() or (folder / "cifar-10-batches-py").exists()
+        packed = sorted(folder.glob("cifar-10-*.tar*")) + sorted(folder.glob("cifar-10*.zip"))
         raise UserError(
             f"{directory} holds neither {names[0]}.bin nor {names[0]}.png"
             + ("; of CIFAR-10's versions the binary one is needed, not the pickled" * pickled)
+            + (f"; unpack {packed[0].name} first" if packed else "")
         )
     return ImageDataset(images, labels, name="CIFAR-10", class_names=CLASS_NAMES)
 

@@ -14,8 +14,8 @@ each batch is gathered and scaled there. A batch is numbers first and images lat
 
 Above the dotted line the host decides, once an epoch and once a batch. What is below it depends on
 the numbers alone, so a GPU can record it together with the networks' work, and play it again with
-other numbers (training/loop.py does that). Who only wants images writes a `for` loop, which does
-both. Next: mnist.py, where such a set comes from.
+other numbers (training/loop.py does that). Who only wants images writes a `for` loop, which has
+no bookmark. Next: mnist.py, where such a set comes from.
 """
 
 from __future__ import annotations
@@ -56,9 +56,21 @@ class ImageDataset:
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
         if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
+            remedy = ""
+            if images.dtype != np.uint8:
+                remedy = "; scale them to 0 … 255 and round: images.round().astype(numpy.uint8)"
+            elif images.ndim == 3:
+                remedy = "; give gray ones their channel: images[:, None]"
             raise UserError(
                 f"{self.name}: images must be uint8 of shape (N, C, H, W), none of them 0; "
-                f"these are {images.dtype} of shape {images.shape}"
+                f"these are {images.dtype} of shape {images.shape}{remedy}"
+            )
+        _, channels, height, width = images.shape
+        if channels > 4 and width in (1, 3, 4):  # no photograph is that narrow
+            raise UserError(
+                f"{self.name}: images of shape {images.shape} would have {channels} channels of "
+                f"{height} × {width} pixels. If their channels come last, give "
+                "images.transpose(0, 3, 1, 2)"
             )
         if labels is None:
             return
@@ -120,18 +132,27 @@ class ImageDataset:
 
 
 class DataLoader:
-    """Deals out a data set in batches, one epoch for each `for` loop.
+    """Deals out a data set in batches, a whole pass over it for each `for` loop.
 
         loader = DataLoader(mnist("train"), 64, shuffle=True)
         for images, labels in loader:  # (64, 1, 28, 28) float32 in [-1, 1]; (64,) int64
             ...
 
-    The order of an epoch depends on `seed` and on the number of the epoch, on nothing else: not on
-    the backend, and not on what else draws random numbers. A place in the stream of batches is
-    therefore two numbers, `epoch` and `position`, and a loader is a bookmark: a `for` loop that is
-    left early, or that a crash ended, goes on at the next batch with the next `for` loop, in this
-    process or, through `state_dict`, in another one. To look at some pictures without moving the
-    bookmark, use `batch`.
+    As in torch, every `for` loop, `iter` or `zip` starts a pass of its own, whatever became of the
+    others: loops may be nested or left early, and next(iter(loader)) only looks. With `shuffle`
+    the k-th pass of a loader has the order of epoch k.
+
+    Training has a bookmark beside that, which no such loop moves. The order of an epoch depends on
+    `seed` and on the number of the epoch, on nothing else: not on the backend, and not on what else
+    draws random numbers. A place in the stream of batches is therefore two numbers, `epoch` and
+    `position`, and `deal` goes on from there, in this process or, through `state_dict`, in another
+    one. `minigan.training.train` deals, and so does a loop of one's own that shall go on exactly
+    where it was stopped:
+
+        while loader.epoch < epochs:
+            for chosen in loader.deal():  # the rest of this epoch
+                images, labels = loader.batch(chosen)
+                ...
 
     dataset: the images. Their bytes are brought to the backend once, here.
     batch_size: images in a batch. The last batch of an epoch holds what is left over.
@@ -143,7 +164,7 @@ class DataLoader:
     scale: what black and white become. (-1, 1) suits a generator that ends in tanh, (0, 1) one
     that ends in a sigmoid.
 
-    The bookmark is in two attributes. `epoch`: epochs finished so far, which is the number of the
+    The bookmark is in two attributes. `epoch`: epochs dealt so far, which is the number of the
     epoch now being dealt. `position`: images of this epoch dealt so far.
 
     Raises UserError if an argument makes no sense, or there is not one batch to deal.
@@ -179,6 +200,7 @@ class DataLoader:
         self.epoch = 0
         self.position = 0
         self._least = least  # fewer images than this make no batch
+        self._passes = 0  # `for` loops begun, which the bookmark does not count
         self._random = Random(seed)
         self._images = self.backend.asarray(dataset.images)
         self._labels = None if dataset.labels is None else self.backend.asarray(dataset.labels)
@@ -189,12 +211,24 @@ class DataLoader:
         return images // self.batch_size if self.drop_last else -(-images // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches of this epoch that have not been dealt yet."""
-        for chosen in self.deal():
-            yield self.batch(chosen)
+        """The batches of a pass of its own, from the first; the bookmark does not move."""
+        order = self.backend.asarray(self.order(self._passes))
+        self._passes += 1
+        starts = range(0, len(self) * self.batch_size, self.batch_size)
+        return (self.batch(order[start : start + self.batch_size]) for start in starts)
+
+    @property
+    def smallest_batch(self) -> int:
+        """Images in the smallest batch of an epoch, the last one."""
+        left_over = 0 if self.drop_last else len(self.dataset) % self.batch_size
+        return left_over or self.batch_size
 
     def deal(self) -> Iterator[Tensor]:
-        """The numbers (B,) of the images in each of those batches: `batch` makes one of them."""
+        """The numbers (B,) of the images in each batch that is left of this epoch, in order.
+
+        `batch` makes one of them. Each moves the bookmark, and may be the last: who leaves this
+        loop early finds the rest in the next one.
+        """
         epoch = self.epoch
         order = self.backend.asarray(self.order(epoch))
         while self.epoch == epoch:
@@ -239,7 +273,7 @@ class DataLoader:
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on from such a bookmark: the next `for` loop deals the rest of its epoch.
+        """Go on from such a bookmark: `deal` deals the rest of its epoch.
 
         Raises UserError if `state` is not a bookmark, or one in a larger data set.
         """

@@ -19,7 +19,7 @@ from minigan.backend import Backend, get_backend
 from minigan.creation import ones, zeros
 from minigan.errors import UserError
 from minigan.gans.average import Average
-from minigan.nn import Dropout, Module
+from minigan.nn import BatchNorm1d, Dropout, Module
 from minigan.optim import Optimizer
 from minigan.random import Random, fork_rng, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
@@ -55,9 +55,9 @@ class GAN(metaclass=Built):
     """A generator and a discriminator that learn from each other.
 
     A subclass sets `name`, says which `networks` play and which `optimizer` moves each of them,
-    and writes `step`. Its `settings`, a frozen dataclass of plain values, is all that is needed to
-    build it again: a checkpoint carries it. What the class itself has as `settings` is played
-    where no others are given.
+    and writes `step`, and `parts` if that cuts a batch. Its `settings`, a frozen dataclass of plain
+    values, is all that is needed to build it again: a checkpoint carries it. What the class itself
+    has as `settings` is played where no others are given.
 
     A subclass with more to build writes its own `__init__`: after that of GAN it makes the two
     networks, hands them to `adopt`, and makes its two optimizers.
@@ -129,6 +129,16 @@ class GAN(metaclass=Built):
         if self.average is not None and self._average is not None:
             self._average.follow(self.average)
         return losses
+
+    @property
+    def parts(self) -> int:
+        """Into how many batches a round cuts its images: one for each update of D."""
+        return 1
+
+    def has_batch_norm(self) -> bool:
+        """Whether a network normalizes rows by their batch: one row alone has no variance."""
+        modules = [*self.generator.modules(), *self.discriminator.modules()]
+        return any(isinstance(module, BatchNorm1d) for module in modules)
 
     # ---- the average of the generator's weights --------------------------------------------------
 
@@ -239,7 +249,7 @@ class GAN(metaclass=Built):
         for name, part in self._parts().items():
             state = part.state_dict()
             if isinstance(part, Module):
-                arrays |= {f"{name}.{key}": array for key, array in state.items()}
+                arrays |= {f"{name}.{key}": tensor.array for key, tensor in state.items()}
                 continue
             plain[name] = {"param_groups": state["param_groups"], "steps": {}}
             for index, moments in state["state"].items():
@@ -271,8 +281,8 @@ class GAN(metaclass=Built):
     def not_finite(self) -> str | None:
         """The first parameter, buffer or moment that holds NaN or infinity, by name, or None."""
         for name in ("generator", "discriminator"):
-            for key, array in self._parts()[name].state_dict().items():
-                if not bool(self.backend.xp.isfinite(array).all()):
+            for key, tensor in self._parts()[name].state_dict().items():
+                if not bool(self.backend.xp.isfinite(tensor.array).all()):
                     return f"{name}.{key}"
         return self.not_finite_parameter()
 

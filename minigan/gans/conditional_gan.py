@@ -103,11 +103,15 @@ class ConditionalGAN(GAN):
             raise UserError("a conditional GAN draws what it is asked for: sample(noise, labels)")
         return self.generator(noise, labels)
 
+    @property
+    def parts(self) -> int:
+        return self.settings.n_critic
+
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """One round of the game: the discriminator moves first, `n_critic` times."""
         if labels is None:
             raise UserError("a conditional GAN learns from labels, and this data set has none")
-        n = self.settings.n_critic
+        n = self.parts
         for images, digits in zip(cut(real, n), cut(labels, n), strict=True):
             losses = self.discriminator_step(images, digits)
         return losses | {"G loss": self.generator_step(len(real) // n)}

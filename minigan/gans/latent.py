@@ -24,15 +24,17 @@ def latent_walk(start: Any, end: Any, steps: int, *, spherical: bool = True) -> 
         z(t) = sin((1-t)·ω) / sin(ω) · start + sin(t·ω) / sin(ω) · end,   t = 0 … 1,
 
     with ω the angle between the two. For parallel vectors sin(ω) is 0; then, and with
-    `spherical=False`, the walk is z(t) = (1-t)·start + t·end.
+    `spherical=False`, the walk is z(t) = (1-t)·start + t·end. Whole numbers walk as float32.
     """
     start, end = _host(start), _host(end)
     if start.shape != end.shape:
         raise UserError(
             f"A walk needs two vectors of one shape, not {start.shape} and {end.shape}."
         )
-    if steps < 2:
+    if not isinstance(steps, int | np.integer) or steps < 2:
         raise UserError(f"A walk from one vector to another has at least 2 steps, not {steps}.")
+    if start.size == 0 or not (np.isfinite(start).all() and np.isfinite(end).all()):
+        raise UserError("A walk needs two vectors of finite numbers, at least one in each.")
     t = np.linspace(0, 1, steps).reshape(-1, *[1] * start.ndim)  # (steps, 1, ...)
     angle = _angle(start, end)
     if spherical and math.sin(angle) > 1e-6:
@@ -51,4 +53,8 @@ def _angle(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _host(values: Any) -> np.ndarray:
-    return np.asarray(values.numpy() if hasattr(values, "numpy") else values)
+    """A vector of floats: whole numbers could only stand still or jump."""
+    array = np.asarray(values.numpy() if hasattr(values, "numpy") else values)
+    if array.dtype.kind not in "fiub":
+        raise UserError(f"A walk needs vectors of numbers, not of {array.dtype}.")
+    return array if array.dtype.kind == "f" else array.astype(np.float32)

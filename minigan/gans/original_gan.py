@@ -154,9 +154,13 @@ class OriginalGAN(GAN):
         uniform = source.uniform((count, self.settings.latent_dim), self.dtype)
         return Tensor((2 * uniform - 1) * math.sqrt(3))
 
+    @property
+    def parts(self) -> int:
+        return self.settings.k
+
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """One round of algorithm 1: the last of the k discriminator updates is G's as well."""
-        *early, last = cut(real, self.settings.k)
+        *early, last = cut(real, self.parts)
         for images in early:
             with no_grad():
                 fake = self.generator(self.noise(len(images)))

@@ -110,9 +110,13 @@ class WGANGP(GAN):
         settings = self.settings
         return Adam(network.parameters(), settings.lr, (settings.beta1, settings.beta2))
 
+    @property
+    def parts(self) -> int:
+        return self.settings.n_critic
+
     def step(self, real: Tensor, labels: Tensor | None = None) -> Losses:
         """One round of algorithm 1: `n_critic` updates of the critic, then one of the generator."""
-        parts = cut(real, self.settings.n_critic)
+        parts = cut(real, self.parts)
         for images in parts:
             losses = self.critic_step(images)
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from minigan.backend import Backend
 from minigan.errors import UserError
-from minigan.tensor import Array, Tensor, number_type
+from minigan.tensor import Tensor, number_type
 
 
 class Parameter(Tensor):
@@ -180,9 +180,14 @@ class Module:
         """Every parameter and buffer; one that is shared has several names."""
         return dict(self._named_tensors(Parameter, Buffer, remove_duplicate=False))
 
-    def state_dict(self) -> dict[str, Array]:
-        """Every parameter and buffer as an array, by torch's names. Not copies: live memory."""
-        return {name: tensor.array for name, tensor in self._state().items()}
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every parameter and buffer, detached, by torch's names. Not copies: live memory.
+
+        The numbers may lie in another order than C's (flat.py says why), and safetensors.numpy
+        writes memory as it lies. It refuses a tensor; what it gets should be np.ascontiguousarray
+        of each. `training.save_checkpoint`, np.savez and torch.tensor look at shapes and strides.
+        """
+        return {name: tensor.detach() for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Copy tensors or arrays into the parameters and buffers of the same names.

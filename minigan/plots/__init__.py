@@ -18,6 +18,7 @@ from minigan.plots.grids import (
     save_grid,
 )
 from minigan.plots.picture import PathLike, Picture, save_picture
+from minigan.plots.ready import get_ready
 
 __all__ = [
     "COLORS",
@@ -26,6 +27,7 @@ __all__ = [
     "Picture",
     "activation_grid",
     "filter_grid",
+    "get_ready",
     "image_grid",
     "latent_walk",
     "real_beside_fake",

@@ -14,7 +14,8 @@ import numpy as np
 
 from minigan.errors import UserError
 from minigan.files import atomic_write, read_table
-from minigan.plots.picture import PathLike, checked_name
+from minigan.plots.picture import PathLike, checked_name, on_host
+from minigan.plots.ready import get_ready
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,12 +35,14 @@ def save_losses(
     """
     path = checked_name(path, ".png")
     columns = metrics if isinstance(metrics, Mapping) else read_table(metrics)
-    values = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
+    values = {name: _checked(name, column) for name, column in columns.items()}
     losses = sorted(name for name in values if "loss" in name.lower())  # D before G
     losses += [name for name in values if name == "distance"]
     beliefs = [name for name in values if name.startswith("D(")]
     if not losses or "iteration" not in values:
         raise UserError(f"There is no loss to plot: the columns are {', '.join(values) or 'none'}.")
+    _refuse_uneven({name: values[name] for name in ("iteration", *losses, *beliefs)})
+    get_ready(path.parent)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 7 if beliefs else 4.5), dpi=110, layout="constrained")
@@ -52,6 +55,24 @@ def save_losses(
     panels[-1].set_xlabel("iteration (batches)")
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png")
+
+
+def _checked(name: str, column: Any) -> np.ndarray:
+    """A column as numbers, float64 (rows,)."""
+    try:
+        values = np.asarray(on_host(column), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"The column {name!r} does not hold numbers: {error}.") from error
+    if values.ndim != 1:
+        raise UserError(f"The column {name!r} must be a list of numbers, not {values.shape}.")
+    return values
+
+
+def _refuse_uneven(columns: Mapping[str, np.ndarray]) -> None:
+    rows = {name: len(column) for name, column in columns.items()}
+    if len({*rows.values()}) > 1 or not all(rows.values()):
+        said = ", ".join(f"{name} {count}" for name, count in rows.items())
+        raise UserError(f"Columns must have equally many rows, at least one. These have: {said}.")
 
 
 def _draw(axes: Axes, values: dict[str, np.ndarray], names: list[str], label: str) -> None:

@@ -1,6 +1,6 @@
 """Films: pictures of one size, one after another, as a GIF.
 
-Next: curves.py.
+Next: ready.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from PIL import Image
 
 from minigan.errors import UserError
 from minigan.files import atomic_write
-from minigan.plots.picture import PathLike, checked_name, image_of
+from minigan.plots.picture import PathLike, checked_name, image_of, whole
 
 
 def save_animation(
@@ -31,7 +31,10 @@ def save_animation(
     last frame stands longer. Of more than `most` frames, so many are taken at equal distances,
     the last one always.
     """
-    path = checked_name(path, ".gif")
+    path, most = checked_name(path, ".gif"), whole("most", most, 1)
+    # GIF counts hundredths of a second, in 16 bits.
+    milliseconds = whole("milliseconds", milliseconds, 0, 655_350)
+    last_milliseconds = whole("last_milliseconds", last_milliseconds, 0, 655_350)
     if len(frames) == 0:
         raise UserError(f"{path} would have no frames: give at least one picture.")
     chosen = np.linspace(len(frames) - 1, 0, min(most, len(frames))).round().astype(int)[::-1]

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from minigan.errors import UserError
-from minigan.plots.picture import PathLike, Picture, on_host, save_picture
+from minigan.plots.picture import PathLike, Picture, on_host, save_picture, whole
+from minigan.plots.ready import get_ready
 
 COMFORTABLE = 640  # pixels: small images are enlarged until a picture is about this wide
 
@@ -39,10 +40,12 @@ def image_grid(
     """
     pixels = _as_pixels(images, value_range)  # (N, C, H, W) uint8
     count, channels = pixels.shape[:2]
-    columns = min(count, math.ceil(math.sqrt(count)) if columns is None else columns)
-    if columns < 1 or (scale is not None and scale < 1):
-        raise UserError(f"columns ({columns}) and scale ({scale}) must be at least 1.")
-    if scale is None:
+    columns = math.ceil(math.sqrt(count)) if columns is None else whole("columns", columns, 1)
+    columns = min(count, columns)
+    padding, background = whole("padding", padding, 0), whole("background", background, 0, 255)
+    if scale is not None:
+        scale = whole("scale", scale, 1)
+    else:
         scale = max(1, round(COMFORTABLE / (columns * (pixels.shape[3] + padding))))
     rows = math.ceil(count / columns)
     pixels = pixels.repeat(scale, axis=2).repeat(scale, axis=3)  # -> (N, C, H·scale, W·scale)
@@ -59,6 +62,7 @@ def image_grid(
     picture = picture[:, :, 0] if channels == 1 else picture  # (H, W, 1) -> (H, W)
     if labels is None:
         return picture
+    labels = list(labels)
     if len(labels) != count:
         raise UserError(f"There are {count} images and {len(labels)} labels; give one for each.")
     places = [(left + width / 2, top + height + font_size / 2 + 2) for top, left in corners]
@@ -112,8 +116,10 @@ def filter_grid(weights: Any, *, columns: int | None = None, scale: int | None =
     0, white is +max and black is -max.
     """
     weights = _known(weights)
-    if weights.ndim != 4:
-        raise UserError(f"Filters must be (out, in, height, width), not {weights.shape}.")
+    if weights.ndim != 4 or weights.size == 0:
+        raise UserError(
+            f"Filters must be (out, in, height, width), none of them 0, not {weights.shape}."
+        )
     if weights.shape[1] != 3:
         columns = columns or (weights.shape[1] if weights.shape[1] > 1 else None)
         weights = weights.reshape(-1, 1, *weights.shape[2:])  # (O, I, KH, KW) -> (O·I, 1, KH, KW)
@@ -131,11 +137,14 @@ def activation_grid(maps: Any, *, columns: int | None = None, scale: int | None 
     """
     maps = _known(maps)
     maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
-    if maps.ndim != 3:
-        raise UserError(f"Feature maps must be of one image, (channels, H, W), not {maps.shape}.")
+    if maps.ndim != 3 or maps.size == 0:
+        raise UserError(
+            f"Feature maps must be of one image, (channels, H, W), none 0, not {maps.shape}."
+        )
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
     maps = (maps - low) / np.where(high > low, high - low, 1)
-    from matplotlib import colormaps  # here and below: it takes half a second, grids need none
+    get_ready()  # here and below: it takes half a second, grids need none
+    from matplotlib import colormaps
 
     palette = colormaps["magma"](np.arange(256), bytes=True)[:, :3]  # (256, 3)
     shades = _as_pixels(maps[:, None], (0, 1))[:, 0]  # (C, H, W)
@@ -144,7 +153,10 @@ def activation_grid(maps: Any, *, columns: int | None = None, scale: int | None 
 
 def _known(values: Any) -> np.ndarray:
     """float64, with 0 for NaN and infinity."""
-    return np.nan_to_num(on_host(values).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    array = on_host(values)
+    if array.dtype.kind not in "fiub":
+        raise UserError(f"What a picture shows must be numbers, not {array.dtype}.")
+    return np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _as_pixels(images: Any, value_range: tuple[float, float]) -> np.ndarray:
@@ -159,9 +171,23 @@ def _as_pixels(images: Any, value_range: tuple[float, float]) -> np.ndarray:
         return images
     if not np.issubdtype(images.dtype, np.floating):
         raise UserError(f"Images must be uint8 or float, not {images.dtype}.")
-    low, high = value_range
+    low, high = _ends(value_range)
     levels = (images.astype(np.float64) - low) * (255 / (high - low))
     return np.nan_to_num(levels, nan=0.0).clip(0, 255).round().astype(np.uint8)
+
+
+def _ends(value_range: Any) -> tuple[float, float]:
+    try:
+        low, high = map(float, value_range)
+        different = math.isfinite(high - low) and low != high
+    except (TypeError, ValueError):
+        different = False
+    if not different:
+        raise UserError(
+            "value_range must be two different numbers, what is black and what is white, such as "
+            f"(-1, 1), not {value_range!r}."
+        )
+    return low, high
 
 
 def _write(

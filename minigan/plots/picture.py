@@ -5,6 +5,7 @@ Next: grids.py, which makes one of many images.
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,11 +22,23 @@ Picture: TypeAlias = np.ndarray  # uint8, (H, W) or (H, W, 3)
 
 def save_picture(path: PathLike, picture: Picture, *, scale: int = 1) -> None:
     """Save a picture as a PNG, whole or not at all; `scale` enlarges each pixel to a square."""
-    path = checked_name(path, ".png")
+    path, scale = checked_name(path, ".png"), whole("scale", scale, 1)
     image = image_of(picture)
     image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
     with atomic_write(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)
+
+
+def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """The argument `name`, if it is a whole number from `least` to `most`; else a UserError."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise UserError(f"{name} must be a whole number {bounds}, not {value!r}.")
+    return number
 
 
 def on_host(values: Any) -> np.ndarray:
@@ -41,9 +54,10 @@ def checked_name(path: PathLike, ending: str) -> Path:
 
 def image_of(picture: Any) -> Image.Image:
     picture = on_host(picture)
-    if picture.dtype != np.uint8 or picture.shape[2:] not in ((), (3,)) or picture.ndim < 2:
+    is_one = picture.ndim >= 2 and picture.shape[2:] in ((), (3,)) and picture.size > 0
+    if picture.dtype != np.uint8 or not is_one:
         raise UserError(
-            f"A picture must be uint8, (H, W) or (H, W, 3), not {picture.dtype} {picture.shape}. "
-            "image_grid makes one of images."
+            f"A picture must be uint8, (H, W) or (H, W, 3), of at least one pixel, not "
+            f"{picture.dtype} {picture.shape}. image_grid makes one of images."
         )
     return Image.fromarray(picture)

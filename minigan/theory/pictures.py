@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from minigan.files import atomic_write
-from minigan.plots import COLORS, PathLike, Picture, save_animation
+from minigan.plots import COLORS, PathLike, Picture, get_ready, save_animation
 from minigan.theory.figure1 import ARROWS, DATA, Moment
 from minigan.theory.line import LOSSES, Criterion, Discrimination, Gradients, Race, slopes
 from minigan.theory.ring import RING, Snapshot
@@ -261,7 +261,8 @@ def _draw_snapshot(axes: Axes, snapshot: Snapshot) -> None:
 
 
 def _figure(width: float, height: float, layout: Any = "constrained") -> Figure:
-    from matplotlib.figure import Figure  # it takes half a second; who only computes need not wait
+    get_ready()  # it takes half a second; who only computes need not wait
+    from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=90, layout=layout)
 

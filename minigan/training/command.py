@@ -1,7 +1,7 @@
 """The command line that all examples share: flags, and errors as one line with exit code 2.
 
 A flag of the recipe has the name of the recipe's field, and a flag of the run has the name of the
-field in options.py. Next: session.py, what happens with the flags.
+field in options.py. Next: console.py, what the command may be run on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from minigan.data.loader import DataLoader, ImageDataset
 from minigan.errors import UserError
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
+from minigan.training.console import patient_console
 from minigan.training.options import RunOptions
 
 Recipe = TypeVar("Recipe")
@@ -67,6 +68,11 @@ def fraction(text: str) -> float:
     return number
 
 
+def path(text: str) -> Path:
+    """A path, for argparse; ~ is the user's home, which bash leaves alone behind --out=."""
+    return Path(text).expanduser() if text.startswith("~/") or text == "~" else Path(text)
+
+
 def backend_name(text: str) -> str:
     """The name of a backend, for argparse: auto is settled here, with a line that says how."""
     if text != "auto":
@@ -108,9 +114,9 @@ def training_parser(
     add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
     add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
     add("--average", type=fraction, help="also keep an average of G's weights, such as 0.999")
-    add("--data", type=Path, help=data)
+    add("--data", type=path, help=data)
     add("--train-count", type=positive, help="learn from the first so many images only")
-    add("--out", type=Path, default=Path(out), help="the run folder")
+    add("--out", type=path, default=Path(out), help="the run folder")
     add("--resume", action="store_true", help="go on with the run in the folder")
     add("--overwrite", action="store_true", help="replace the run in the folder")
     add("--tensorboard", action="store_true", help="also write losses for TensorBoard")
@@ -158,15 +164,24 @@ def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
     """
     prepare_process()
     warnings.showwarning = _show_warning
+    # A run checks its numbers itself, and says more than that some product was too large.
+    warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)
+    with patient_console():
+        sys.exit(_exit_code(main))
+
+
+def _exit_code(main: Callable[[Sequence[str] | None], int | None]) -> int:
     try:
-        code = main(None)
+        return main(None) or 0
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    except MemoryError as error:
+        why = f" ({error})" if str(error) else ""
+        print(f"error: there is not enough memory for this{why}; ask for less", file=sys.stderr)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(code or 0)
+        return 130
+    return 2
 
 
 _show_with_place = warnings.showwarning

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minigan.errors import UserError
-from minigan.files import atomic_write, leftovers_of, text_of, writing
+from minigan.files import atomic_write, leftovers_of, make_folder, text_of, writing
 from minigan.lock import give_lock_back, one_at_a_time, refuse_if_held, take_lock
 from minigan.training.checkpoint import (
     Checkpoint,
@@ -84,7 +84,7 @@ class RunFolder:
         if folder.path.exists() and not folder.path.is_dir():
             raise UserError(f"{folder.path} is a file; a run needs a folder.")
         with writing(folder.path):
-            folder.path.mkdir(parents=True, exist_ok=True)
+            make_folder(folder.path)
         with writing(folder.path), one_at_a_time(folder.path):
             refuse_if_held(folder.path)
             folder._refuse_if_taken(resume, overwrite, may_differ, may_lack)

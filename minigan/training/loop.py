@@ -10,8 +10,28 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from minigan.data.loader import DataLoader
+from minigan.errors import UserError
 from minigan.gans.base import GAN, Losses
 from minigan.tensor import Tensor
+
+
+def refuse_small_batches(gan: GAN, loader: DataLoader) -> None:
+    """Raise UserError if the last batch of an epoch is too small to play a round with.
+
+    To be called before anything begins: the first epoch of a large set may take a day.
+    """
+    norm, smallest = gan.has_batch_norm(), loader.smallest_batch
+    if smallest >= gan.parts * (2 if norm else 1):
+        return
+    left = f"{len(loader.dataset)} images in batches of {loader.batch_size} leave a batch of"
+    which = f"which a round cannot cut into {gan.parts} batches"
+    which += " of two or more: batch norm cannot learn from one" if norm else ""
+    if gan.parts == 1:
+        which = "which batch norm cannot learn from"
+    images = "one image" if smallest == 1 else f"{smallest} images"
+    raise UserError(
+        f"{left} {images}, {which}: choose another --batch-size or --train-count, or drop_last"
+    )
 
 
 class Report(NamedTuple):
@@ -29,8 +49,19 @@ def train(
     """Play rounds until `epochs` are over or `max_steps` rounds have been played.
 
     Both count from the very beginning; a resumed run passes the `iteration` that it starts at and
-    a loader that stands where it stopped.
+    a loader that stands where it stopped. So a loop that was left early goes on where it stood, as
+    the loader's bookmark says, and not from the start; `for` loops over the loader do not move it.
+
+    Raises UserError if the loader is at its end before anything was played, or deals a batch that
+    is too small for a round.
     """
+    refuse_small_batches(gan, loader)
+    if iteration == 0 and loader.epoch >= epochs:
+        raise UserError(
+            f"nothing is left to train: this loader has dealt {loader.epoch} epochs, and "
+            f"epochs={epochs} counts from the very beginning. Give more to go on; to begin again, "
+            "make the system and the loader anew"
+        )
 
     def play_round(chosen: Tensor) -> Losses:
         return gan.play_round(*loader.batch(chosen))

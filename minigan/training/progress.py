@@ -39,7 +39,7 @@ class ProgressBar:
         self._epoch_began = time.monotonic()
         self._speed = _Speed()
         self._bar: _Bar | None = None
-        if self._stream.isatty():
+        if self._stream is not None and self._stream.isatty():
             self._bar = _Bar(
                 total=total,
                 initial=initial,
@@ -99,6 +99,8 @@ class ProgressBar:
 
     def write(self, line: str) -> None:
         """Print a line above the bar."""
+        if self._stream is None:  # a program without a console
+            return
         if self._bar is None:
             print(line, file=self._stream, flush=True)
         else:

@@ -24,12 +24,11 @@ from minigan.data.loader import DataLoader
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
-from minigan.nn import BatchNorm1d
 from minigan.tensor import Tensor, detect_anomaly
 from minigan.training import evaluations
 from minigan.training.evaluations import Evaluations
 from minigan.training.folder import RunFolder
-from minigan.training.loop import Report, train
+from minigan.training.loop import Report, refuse_small_batches, train
 from minigan.training.options import RunOptions
 from minigan.training.progress import ProgressBar
 from minigan.training.stopping import stop_when_asked
@@ -69,7 +68,7 @@ def run(
     describe: one line for the terminal at every sample picture, if the tutorial prints one.
     reference: the real images that `options.evaluate_every` compares with.
     """
-    _refuse_single_images(gan, loader)
+    refuse_small_batches(gan, loader)
     if options.evaluate_every and reference is None:
         raise UserError("--evaluate-every needs real images to compare with: leave it out")
     if options.threads:
@@ -97,20 +96,9 @@ def run(
         may_lack=SINCE_0_1,
         also_made=("tensorboard/events*", *evaluations.MADE),
     ) as folder:
+        plots.get_ready(options.out)
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
         return session.carry_out(reference)
-
-
-def _refuse_single_images(gan: GAN, loader: DataLoader) -> None:
-    """Batch norm over one image has no variance: say so now, not at the end of the first epoch."""
-    left_over = 0 if loader.drop_last else len(loader.dataset) % loader.batch_size
-    modules = [*gan.generator.modules(), *gan.discriminator.modules()]
-    if 1 in (loader.batch_size, left_over) and any(isinstance(m, BatchNorm1d) for m in modules):
-        raise UserError(
-            f"{len(loader.dataset)} images in batches of {loader.batch_size} leave a batch of one "
-            "image, which batch norm cannot learn from: choose another --batch-size or "
-            "--train-count"
-        )
 
 
 def _same_noise(gan: GAN) -> Tensor:

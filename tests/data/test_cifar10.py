@@ -139,3 +139,13 @@ def test_damaged_labels_of_sheets(tmp_path, labels, what):
     path.write_bytes(labels if isinstance(labels, bytes) else labels.encode())
     said = message(tmp_path, "test")
     assert "test_lables.json" in said and what in said
+
+
+@pytest.mark.parametrize("name", ["cifar-10-binary.tar.gz", "cifar-10-python.tar.gz", "c.zip"])
+def test_an_archive_is_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).write_bytes(b"packed")
+    with pytest.raises(UserError, match=f"{name} is a file, .* unpack it, .* binary one"):
+        cifar10(tmp_path / name)
+    if name.startswith("cifar"):
+        with pytest.raises(UserError, match=f"holds neither .*; unpack {name} first"):
+            cifar10(tmp_path)

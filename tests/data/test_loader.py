@@ -34,6 +34,11 @@ def labels_of(batches):
     [
         (np.zeros((2, 1, 4, 4), np.float32), None, (), "these are float32 of shape (2, 1, 4, 4)"),
         (np.zeros((2, 4, 4), np.uint8), None, (), "these are uint8 of shape (2, 4, 4)"),
+        (np.zeros((2, 4, 4), np.uint8), None, (), "give gray ones their channel: images[:, None]"),
+        (np.zeros((2, 1, 4, 4)), None, (), "scale them to 0 … 255 and round"),
+        (np.zeros((4, 8, 8, 3), np.uint8), None, (), "would have 8 channels of 8 × 3 pixels"),
+        (np.zeros((4, 8, 8, 4), np.uint8), None, (), "give images.transpose(0, 3, 1, 2)"),
+        (np.zeros((4, 28, 28, 1), np.uint8), None, (), "If their channels come last"),
         (np.zeros((0, 1, 4, 4), np.uint8), None, (), "these are uint8 of shape (0, 1, 4, 4)"),
         (np.zeros((2, 1, 4, 4), np.uint8), np.zeros(3, np.int64), (), "of shape (2,), one per"),
         (np.zeros((2, 1, 4, 4), np.uint8), np.zeros(2, np.uint8), (), "these are uint8 of"),
@@ -217,7 +222,7 @@ def test_a_resumed_loader_deals_what_was_left(data):
 
     def stream(loader):
         while True:
-            yield from loader
+            yield from map(loader.batch, loader.deal())
 
     total = 3 * len(new_loader())
     uninterrupted = labels_of(itertools.islice(stream(new_loader()), total))
@@ -235,10 +240,10 @@ def test_a_resumed_loader_deals_what_was_left(data):
     assert before + labels_of(itertools.islice(stream(loader), total - stop)) == uninterrupted
 
 
-def test_one_loop_is_one_epoch():
+def test_dealing_is_one_epoch():
     loader = DataLoader(numbered(10), 4)
     assert loader.state_dict() == {"epoch": 0, "position": 0}
-    places = [loader.state_dict() for _ in loader]
+    places = [loader.state_dict() for _ in loader.deal()]
     assert places == [
         {"epoch": 0, "position": 4},
         {"epoch": 0, "position": 8},
@@ -246,15 +251,65 @@ def test_one_loop_is_one_epoch():
     ]
     assert loader.state_dict() == {"epoch": 1, "position": 0}
     loader.load_state_dict({"epoch": 6, "position": 4})
-    assert labels_of(loader) == [[4, 5, 6, 7], [8, 9]]  # the rest of that epoch
+    assert [chosen.tolist() for chosen in loader.deal()] == [[4, 5, 6, 7], [8, 9]]  # the rest
     assert loader.epoch == 7
     loader.load_state_dict({"epoch": 6, "position": 10})
     assert loader.state_dict() == {"epoch": 7, "position": 0}
 
 
+def loops(kind, loader):
+    """What a program may do with a loader, and how many batches each way of doing it sees."""
+    if kind == "nested":
+        return sum(1 for _ in loader for _ in loader)
+    if kind == "zipped":
+        return sum(1 for _ in zip(loader, loader, strict=True))
+    if kind == "left early":
+        for _ in loader:
+            break
+    if kind == "looked at":
+        next(iter(loader))
+    if kind == "twice":
+        list(loader)
+    if kind == "two at a time":
+        one, other = iter(loader), iter(loader)
+        next(one), next(other), next(other)
+        return sum(1 for _ in one)
+    return sum(1 for _ in loader)
+
+
+@pytest.mark.parametrize(
+    "kind", ["nested", "zipped", "left early", "looked at", "twice", "two at a time"]
+)
+def test_loops_are_independent_as_in_torch(kind):
+    dataset = numbered(17)
+    theirs = torch.utils.data.DataLoader(torch.zeros(17), 4, shuffle=True)
+    ours = DataLoader(dataset, 4, shuffle=True)
+    assert loops(kind, ours) == loops(kind, theirs)
+    assert ours.state_dict() == {"epoch": 0, "position": 0}
+
+
+def test_each_pass_is_whole_and_has_the_order_of_its_number():
+    loader = DataLoader(numbered(10), 4, shuffle=True, drop_last=True, seed=2)
+    for number in range(3):
+        order = loader.order(number)
+        assert labels_of(loader) == [order[:4].tolist(), order[4:8].tolist()]
+    outer = iter(loader)
+    next(outer), list(loader)
+    assert labels_of(outer) == [loader.order(3)[4:8].tolist()]
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "drop_last", "smallest"),
+    [(12, 4, False, 4), (13, 4, False, 1), (13, 4, True, 4), (3, 4, False, 3)],
+)
+def test_the_smallest_batch(count, batch_size, drop_last, smallest):
+    loader = DataLoader(numbered(count), batch_size, drop_last=drop_last)
+    assert loader.smallest_batch == smallest == min(len(labels) for _, labels in loader)
+
+
 def test_looking_does_not_move_the_bookmark():
     loader = DataLoader(numbered(10, 3, 2, 2), 4, shuffle=True)
-    next(iter(loader))
+    next(iter(loader)), next(loader.deal())
     state = loader.state_dict()
     images, labels = loader.batch([9, 0, 9])
     assert images.shape == (3, 3, 2, 2) and labels.numpy().tolist() == [9, 0, 9]

@@ -71,3 +71,30 @@ def test_walks_that_cannot_be():
         latent_walk(np.zeros(3), np.zeros(4), 5)
     with pytest.raises(UserError, match="at least 2 steps, not 1"):
         latent_walk(np.zeros(3), np.zeros(3), 1)
+
+
+@pytest.mark.parametrize("dtype", [int, np.uint8, np.int8, bool])
+def test_whole_numbers_walk_as_floats(dtype):
+    walk = latent_walk(np.array([1, 0], dtype), np.array([0, 1], dtype), 3)
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(walk, [[1, 0], [half, half], [0, 1]], atol=1e-6)
+    assert walk.dtype == np.float32
+    line = latent_walk([1, 0], [0, 1], 3, spherical=False)
+    assert line.tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "steps", "said"),
+    [
+        ([1.0], [2.0], 2.5, "at least 2 steps, not 2.5"),
+        ([1.0], [2.0], 1, "at least 2 steps, not 1"),
+        ([], [], 3, "finite numbers, at least one"),
+        ([1.0, np.nan], [0.0, 1.0], 3, "finite numbers"),
+        ([1.0, 1.0], [0.0, np.inf], 3, "finite numbers"),
+        (["a"], ["b"], 3, "vectors of numbers"),
+        ([1j], [1j], 3, "vectors of numbers"),
+    ],
+)
+def test_walks_that_lead_nowhere(start, end, steps, said):
+    with pytest.raises(UserError, match=said):
+        latent_walk(np.array(start), np.array(end), steps)

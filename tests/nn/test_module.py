@@ -7,11 +7,13 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
+from safetensors import numpy as safetensors
 
 import minigan
 from minigan import Tensor, grad, nn, no_grad, zeros
 from minigan.errors import UserError
 from minigan.optim import SGD
+from minigan.training import load_checkpoint, save_checkpoint
 
 # Class definitions as people write them for torch. Only the import line differs.
 DEFINITIONS = textwrap.dedent(
@@ -161,7 +163,7 @@ def test_a_checkpoint_of_either_loads_in_the_other(name, training):
 
 def test_weights_init_by_class_name():
     net = OURS["Generator"]().apply(OURS["weights_init"])
-    state = net.state_dict()
+    state = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
     assert abs(state["model.0.weight"]).max() < 0.12
     assert 0.8 < state["model.3.weight"].min() < state["model.3.weight"].max() < 1.2
     assert not state["model.3.bias"].any() and state["model.0.bias"].any()
@@ -270,8 +272,44 @@ def test_state_dict_is_live_memory_and_loading_copies():
     other.load_state_dict(state)
     with no_grad():
         net.weight.zero_()
-    assert not state["weight"].any()
+    assert not state["weight"].numpy().any()
     assert other.weight.numpy().any()
+
+
+@pytest.mark.parametrize("library", [nn, torch.nn], ids=["minigan", "torch"])
+def test_a_state_dict_is_of_detached_tensors_as_in_torch(library):
+    net = library.Sequential(library.Linear(4, 3), library.BatchNorm1d(3))
+    for name, tensor in net.state_dict().items():
+        assert type(tensor).__name__ == "Tensor" and not tensor.requires_grad, name
+        assert tensor.numpy().shape == tuple(tensor.shape)
+    best = copy.deepcopy(net.state_dict())
+    with no_grad(), torch.no_grad():
+        net[0].weight.zero_()
+    assert best["0.weight"].numpy().any()
+    net.load_state_dict(best)
+    assert net[0].weight.tolist() == best["0.weight"].tolist()
+
+
+def test_safetensors_refuses_a_state_dict_and_never_scrambles_one(tmp_path):
+    """It writes memory as it lies, and weights do not lie in C order."""
+    layers = nn.Linear(4, 3), nn.Conv2d(2, 3, 4), nn.ConvTranspose2d(2, 3, 4)
+    state = nn.Sequential(*layers).state_dict()
+    with pytest.raises(AttributeError, match="Tensor"):
+        safetensors.save_file(state, tmp_path / "a")
+    # What the docstring says instead, and the other ways out.
+    safetensors.save_file({k: np.ascontiguousarray(v) for k, v in state.items()}, tmp_path / "a")
+    save_checkpoint(tmp_path / "b", {k: v.numpy() for k, v in state.items()}, {})
+    np.savez(tmp_path / "c.npz", **state)
+    ways = (
+        safetensors.load_file(tmp_path / "a"),
+        load_checkpoint(tmp_path / "b").tensors,
+        dict(np.load(tmp_path / "c.npz")),
+        {name: torch.tensor(tensor.numpy()).numpy() for name, tensor in state.items()},
+    )
+    for back in ways:
+        assert list(sorted(back)) == list(sorted(state))
+        for name, tensor in state.items():
+            np.testing.assert_array_equal(back[name], tensor.numpy(), err_msg=name)
 
 
 def test_loading_takes_tensors_and_arrays_and_keeps_types():
@@ -282,7 +320,7 @@ def test_loading_takes_tensors_and_arrays_and_keeps_types():
 
 def test_what_does_not_fit_is_listed_and_nothing_is_written():
     net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
-    state = {name: np.full_like(array, 7) for name, array in net.state_dict().items()}
+    state = {name: np.full(tensor.shape, 7.0) for name, tensor in net.state_dict().items()}
     del state["1.running_mean"]
     state |= {"1.extra": np.ones(1), "0.bias": np.ones((2, 1))}
     with pytest.raises(UserError) as error:
@@ -291,7 +329,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written():
         "cannot load into Sequential: missing 1.running_mean; unexpected 1.extra; "
         "0.bias has shape (2, 1) instead of (2,)"
     )
-    assert not any((array == 7).any() for array in net.state_dict().values())
+    assert not any((tensor.array == 7).any() for tensor in net.state_dict().values())
     with pytest.raises(UserError, match=r"Sequential: 0.bias has shape"):
         net.load_state_dict(state, strict=False)
     net.load_state_dict({"0.bias": np.array([7, 7]), "more": 1}, strict=False)

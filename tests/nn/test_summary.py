@@ -43,7 +43,7 @@ def test_a_layer_that_is_used_twice():
 def test_it_leaves_the_network_as_it_was():
     model = net()
     model[2].eval()
-    before = {name: array.copy() for name, array in model.state_dict().items()}
+    before = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
     text = summary(model, (1, 3, 4), batch_size=1)  # in eval mode, one image is enough
     assert text == summary(model, (1, 3, 4))
     assert [m.training for m in model.modules()] == [True, True, True, False, True, True, True]

@@ -103,6 +103,30 @@ def test_no_loss_to_plot(tmp_path, columns):
         plots.save_losses(tmp_path / "losses.png", columns)
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"iteration": [], "D loss": []}, "equally many rows, at least one.*D loss 0"),
+        ({"iteration": [1, 2], "D loss": [1.0]}, "equally many rows.*iteration 2, D loss 1"),
+        ({"iteration": [1], "D loss": [1.0], "D(x)": []}, r"D\(x\) 0"),
+        ({"iteration": [1], "D loss": ["low"]}, "'D loss' does not hold numbers"),
+        ({"iteration": [1], "D loss": [None, [1]]}, "'D loss' does not hold numbers"),
+        ({"iteration": [1], "D loss": 1.0}, r"'D loss' must be a list of numbers, not \(\)"),
+        ({"iteration": [1], "D loss": [[1.0]]}, r"list of numbers, not \(1, 1\)"),
+    ],
+)
+def test_columns_that_cannot_be_drawn(tmp_path, columns, said):
+    with pytest.raises(UserError, match=said):
+        plots.save_losses(tmp_path / "losses.png", columns)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_without_rows_cannot_be_drawn(tmp_path):
+    (tmp_path / "metrics.csv").write_text("iteration,D loss\n")
+    with pytest.raises(UserError, match="at least one"):
+        plots.save_losses(tmp_path / "losses.png", tmp_path / "metrics.csv")
+
+
 @given(
     values=hnp.arrays(
         np.float64, st.integers(1, 30), elements=st.floats(-100, 100) | st.just(np.nan)

@@ -90,6 +90,15 @@ def test_films_that_cannot_be(tmp_path):
         plots.save_animation(path, [])
     with pytest.raises(UserError, match="one size and kind"):
         plots.save_animation(path, [np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)])
+    for wrong in (
+        {"most": 0},
+        {"most": 1.5},
+        {"milliseconds": -1},
+        {"milliseconds": 700_000},
+        {"last_milliseconds": float("nan")},
+    ):
+        with pytest.raises(UserError, match=f"{next(iter(wrong))} must be a whole number"):
+            plots.save_animation(path, [np.zeros((4, 4), np.uint8)], **wrong)
     (tmp_path / "half.png").write_bytes(b"\x89PNG")
     with pytest.raises(UserError, match=r"half\.png cannot be read as a picture"):
         plots.save_animation(path, [tmp_path / "half.png"])

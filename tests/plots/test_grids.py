@@ -114,6 +114,59 @@ def test_columns_and_scale_are_at_least_one(options):
         plots.image_grid(np.zeros((4, 1, 4, 4)), **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"value_range": (0, 0)}, "two different numbers, .* such as .-1, 1., not .0, 0."),
+        ({"value_range": (0, float("nan"))}, "two different numbers"),
+        ({"value_range": (0, float("inf"))}, "two different numbers"),
+        ({"value_range": 1}, "two different numbers.*not 1"),
+        ({"value_range": (0, 1, 2)}, "two different numbers"),
+        ({"value_range": None}, "two different numbers"),
+        ({"padding": -1}, "padding must be a whole number of at least 0, not -1"),
+        ({"padding": 1.5}, "padding must be a whole number of at least 0, not 1.5"),
+        ({"background": 300}, "background must be a whole number from 0 to 255, not 300"),
+        ({"background": -1}, "background must be a whole number from 0 to 255, not -1"),
+        ({"background": "white"}, "from 0 to 255, not 'white'"),
+        ({"columns": 2.5}, "columns must be a whole number of at least 1, not 2.5"),
+        ({"scale": 0.5}, "scale must be a whole number of at least 1, not 0.5"),
+        ({"scale": "2"}, "scale must be a whole number"),
+        ({"labels": range(3)}, "4 images and 3 labels"),
+    ],
+)
+def test_arguments_that_make_no_picture(options, said):
+    with pytest.raises(UserError, match=said):
+        plots.image_grid(np.zeros((4, 1, 8, 8), np.float32), **options)
+
+
+def test_labels_may_be_any_row_and_a_range_may_be_turned_round():
+    images = np.linspace(0, 1, 64, dtype=np.float32).reshape(4, 1, 4, 4)
+    words = ["a", "b", "c", "d"]
+    listed, dealt = (plots.image_grid(images, labels=row) for row in (words, iter(words)))
+    np.testing.assert_array_equal(listed, dealt)
+    turned = plots.image_grid(images, value_range=(1, 0), padding=0)
+    np.testing.assert_array_equal(
+        turned, 255 - plots.image_grid(images, None, padding=0, value_range=(0, 1))
+    )
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: plots.filter_grid(np.zeros((0, 1, 3, 3))), "none of them 0, not .0, 1, 3, 3."),
+        (lambda: plots.filter_grid(np.zeros((2, 3))), "Filters must be .out"),
+        (lambda: plots.filter_grid(np.zeros((2, 1, 3, 3)), columns=-1), "columns must be"),
+        (lambda: plots.filter_grid(np.full((2, 1, 3, 3), "x")), "must be numbers"),
+        (lambda: plots.activation_grid(np.zeros((0, 4, 4))), "none 0, not .0, 4, 4."),
+        (lambda: plots.activation_grid(np.zeros((2, 3, 4, 4))), "Feature maps must be of one"),
+        (lambda: plots.activation_grid(np.zeros((2, 4, 4)), scale=0), "scale must be"),
+    ],
+)
+def test_filters_and_maps_that_make_no_picture(draw, said):
+    with pytest.raises(UserError, match=said):
+        draw()
+
+
 def test_saved_grids_are_the_grids(tmp_path):
     for channels, mode in ((1, "L"), (3, "RGB")):
         images = rng.integers(0, 256, (5, channels, 6, 6), dtype=np.uint8)

@@ -83,3 +83,38 @@ def test_our_warnings_are_sentences(capsys, monkeypatch):
     assert capsys.readouterr().err == "warning: two pictures could not be read\n"
     ((message, category, path, *_),) = others
     assert (str(message), category, path) == ("overflow", RuntimeWarning, __file__)
+
+
+def test_home_is_meant_behind_an_equals_sign_too(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    parser = training_parser("Train.", out="run", data="nothing")
+    flags = parser.parse_args(["--out=~/runs/a", "--data=~"])
+    assert flags.out == tmp_path / "runs" / "a" and flags.data == tmp_path
+    for name in ("runs/~", "~nobody-here/a", "./~/a", "a~"):  # names like any other
+        assert parser.parse_args([f"--out={name}"]).out == Path(name)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), MemoryError("4 TiB")])
+def test_no_memory_is_one_line(capsys, error, monkeypatch):
+    def main(arguments):
+        raise error
+
+    monkeypatch.setattr(command, "prepare_process", lambda: None)
+    with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+        run_command(main)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: there is not enough memory for this") and said.count("\n") == 1
+    assert not str(error) or "(4 TiB)" in said
+
+
+def test_numpys_own_warning_does_not_come_before_ours(capsys, monkeypatch):
+    def main(arguments):
+        np.float32(1e30) * np.float32(1e30)
+        np.zeros(1) / np.zeros(1)
+
+    monkeypatch.setattr(command, "prepare_process", lambda: None)
+    with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+        run_command(main)
+    assert ended.value.code == 0 and capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from minigan.data.pictures.decode import Decoder
 from minigan.errors import UserError
-from minigan.files import SMALL, atomic_write, writing
+from minigan.files import SMALL, atomic_write, make_folder, writing
 from minigan.lock import one_at_a_time
 
 
@@ -28,7 +28,7 @@ def cached(cache: Path, record: dict[str, Any], decoder: Decoder) -> NDArray[np.
     if images is not None:
         return images
     with writing(cache):
-        cache.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(cache.parent)
         with one_at_a_time(cache.parent):
             images = _read_cache(cache, beside, record)
             if images is not None:  # another process was as fast

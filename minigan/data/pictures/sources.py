@@ -10,6 +10,7 @@ import functools
 import hashlib
 import io
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,9 @@ from minigan.files import largest_content
 
 # EPS is a program, and Pillow would run it. The others Pillow recognizes but cannot decode.
 REFUSED_FORMATS = {"EPS", "BUFR", "GRIB", "HDF5", "MPEG", "WMF"}
+
+
+ARCHIVE = re.compile(r"\.(tar|t?gz|tbz2?|bz2|txz|xz|zst|7z|rar)$")
 
 
 class File(NamedTuple):
@@ -127,8 +131,14 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     except Exception as error:  # the library raises half a dozen types for damaged directories
         raise UserError(
             f"{path} is not a whole zip file ({reason_of(error)}); "
-            "give a folder of images, or a zip file of one"
+            "give a folder of images, or a zip file of one" + unpack_first(path)
         ) from error
+
+
+def unpack_first(path: Path) -> str:
+    """Half a sentence for a message about an archive of a kind that we do not read."""
+    is_archive = ARCHIVE.search(path.name.lower())
+    return ": unpack this archive, and give the folder that comes out" if is_archive else ""
 
 
 def _files_in_zip(path: Path, archive: zipfile.ZipFile) -> Iterator[File]:
@@ -171,7 +181,8 @@ def readable_formats() -> tuple[list[str], set[str]]:
     Image.preinit()  # the common formats come first in Pillow's list, so they are tried first
     Image.init()
     formats = [name for name in Image.OPEN if name not in REFUSED_FORMATS]
-    suffixes = {suffix for suffix, name in Image.EXTENSION.items() if name in formats}
+    decoded = {*formats, "MPO"}  # several JPEG pictures in one file: JPEG's decoder reads the first
+    suffixes = {suffix for suffix, name in Image.EXTENSION.items() if name in decoded}
     return formats, suffixes
 
 

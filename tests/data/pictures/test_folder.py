@@ -20,6 +20,7 @@ from PIL import Image
 from minigan import files
 from minigan.data import image_folder
 from minigan.data.pictures.decode import Decoder
+from minigan.data.pictures.sources import REFUSED_FORMATS, readable_formats
 from minigan.errors import UserError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -631,3 +632,28 @@ def test_whatever_the_picture_only_user_errors_come_out(tmp_path, content):
 def test_whatever_the_zip_file_only_user_errors_come_out(tmp_path, content):
     (tmp_path / "set.zip").write_bytes(content)
     read_in_any_case(tmp_path / "set.zip")
+
+
+def test_every_name_that_pillow_can_decode_counts(tmp_path):
+    """An .mpo is a JPEG file of two pictures; Pillow lists no decoder of that name."""
+    red, blue = plain(RED), plain(BLUE)
+    red.save(tmp_path / "stereo.mpo", format="MPO", save_all=True, append_images=[blue])
+    assert red_of(image_folder(tmp_path, 8)) > 0
+    _, suffixes = readable_formats()
+    left_out = {s for s, name in Image.EXTENSION.items() if name in Image.OPEN} - suffixes
+    assert {Image.EXTENSION[suffix] for suffix in left_out} <= REFUSED_FORMATS
+    zip_of(tmp_path / "set.zip", {"a.mpo": (tmp_path / "stereo.mpo").read_bytes()})
+    assert len(image_folder(tmp_path / "set.zip", 8)) == 1
+
+
+def red_of(dataset):
+    assert len(dataset) == 1
+    red, _, blue = dataset.images[0].astype(int).mean(axis=(1, 2))
+    return red - blue
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.7z", "a.RAR", "a.tar"])
+def test_archives_of_other_kinds_are_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).write_bytes(b"packed")
+    with pytest.raises(UserError, match="unpack this archive, and give the folder"):
+        image_folder(tmp_path / name, 8)

@@ -1,0 +1,64 @@
+"""What a program says must never end its work: a console that lacks a letter, is full or is gone.
+
+A Korean console has no é, a log may lie on a full disk, and `| head` closes the pipe behind the
+lines that it wants. Python raises in each of these cases, in the middle of whatever was going on.
+Next: session.py, what goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+
+class Console:
+    """A text stream that goes on without its listener: nothing that is written to it raises."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_lost = False
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # \xe9 for an é that is not there
+
+    def write(self, text: str) -> int:
+        """Write it if that is possible; as many letters as there are, as any stream would say."""
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, do: Callable[..., Any], *arguments: Any) -> None:
+        if self._is_lost:
+            return
+        try:
+            do(*arguments)
+        except (OSError, ValueError):  # ValueError: it has been closed
+            self._is_lost = True
+            with suppress(OSError, ValueError):  # what is in its buffer has to go somewhere, too
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+    def isatty(self) -> bool:
+        return not self._is_lost and not self._stream.closed and self._stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def patient_console() -> Iterator[None]:
+    """Inside, nothing that is printed raises."""
+    before = sys.stdout, sys.stderr
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # for who has no console at all
+        sys.stdout, sys.stderr = (Console(stream or nowhere) for stream in before)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            sys.stdout, sys.stderr = before
