@@ -137,10 +137,16 @@ class Tensor(Node):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """A leaf in memory of its own, and its gradient with it, as in torch."""
-        twin = type(self)(copy.deepcopy(self.array, memo), self.requires_grad)
+        twin = type(self)(self._copied_array(memo), self.requires_grad)
         twin.grad = copy.deepcopy(self.grad, memo)
         memo[id(self)] = twin
         return twin
+
+    def _copied_array(self, memo: dict[int, Any]) -> Array:
+        """In the same order of memory, which CuPy's own deep copy does not keep."""
+        if id(self.array) not in memo:
+            memo[id(self.array)] = self.array.copy(order="K")
+        return memo[id(self.array)]
 
     # ---- what it is -----------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ Next: layers.py.
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """The copy of a network begins without gradients, as in torch."""
-        twin = type(self)(copy.deepcopy(self.array, memo), self.requires_grad)
+        twin = type(self)(self._copied_array(memo), self.requires_grad)
         memo[id(self)] = twin
         return twin
 

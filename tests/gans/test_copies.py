@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from minigan import Tensor, nn
+from minigan.backend import backend_of
 from minigan.data import DataLoader, ImageDataset
 from minigan.gans import SYSTEMS
 from minigan.optim import SGD, Adam
@@ -91,8 +92,9 @@ def test_a_random_stream_is_copied_with_its_place(copied, backend):
 
 
 def test_there_is_one_backend_of_a_name(copied, backend):
-    assert copied(backend) is backend
-    assert copy.copy(backend) is backend
+    array = backend.asarray([1.0])
+    assert copied(backend) is copy.copy(backend) is backend
+    assert backend_of(array) is backend
 
 
 def test_a_loader_is_copied_with_its_bookmark(copied, backend):
