@@ -79,13 +79,15 @@ class MNIST(_InMemory):
     """60,000 digits, or 10,000 with train=False: those of root/MNIST/raw if it holds their files,
     as torchvision would leave them there, or else of minigan's package."""
 
+    folder = "MNIST"
+
     def source(self, split: Any) -> ImageDataset:
         folder = self._folder()
         there = any((folder / f"{FILES[split][0]}{suffix}").is_file() for suffix in ("", ".gz"))
         return mnist(split, folder if there else self._elsewhere(folder))
 
     def _folder(self) -> Path:
-        return Path(self.root) / type(self).__name__ / "raw"
+        return Path(self.root) / self.folder / "raw"
 
     def _elsewhere(self, folder: Path) -> Path | None:
         return None
@@ -106,6 +108,8 @@ class MNIST(_InMemory):
 
 class FashionMNIST(MNIST):
     """The clothes of Zalando, from root/FashionMNIST/raw: the four files of their own page."""
+
+    folder = "FashionMNIST"
 
     def _elsewhere(self, folder: Path) -> Path | None:
         raise UserError(

@@ -1,7 +1,5 @@
 """A DCGAN in the style of PyTorch's tutorial: device, DataParallel, full(device=), torch.save."""
 
-import os
-
 import numpy as np
 import torch
 import torch.backends.cudnn as cudnn
@@ -98,4 +96,3 @@ with torch.no_grad():
 torch.save(netG.state_dict(), "netG.pth")
 assert list(torch.load("netG.pth", map_location="cpu")) == list(netG.state_dict())
 netG.load_state_dict(torch.load("netG.pth"))
-torch.save([netG, netD], "both.pkl") if not os.path.exists("both.pkl") else None
