@@ -1,8 +1,8 @@
 """Scripts as people write them for torch, of our own: they run on minigan with their import lines
 changed and nothing else, and their losses are torch's.
 
-Each is run twice, with equal weights, noise and batches. torchvision is a stub for torch's side: its
-data and pictures are those of compat/, its tensors torch's.
+Each is run twice, with equal weights, noise and batches. For torch's side torchvision is a stub:
+its data and pictures are those of compat/, its tensors torch's.
 """
 
 import gzip
