@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigan.backend import Backend, backend_of, get_backend
+from minigan.backend.device import Device, backend_named, device_of
 from minigan.engine.arithmetic import (
     Abs,
     Add,
@@ -167,6 +168,14 @@ class Tensor(Node):
         return backend_of(self.array)
 
     @property
+    def device(self) -> Device:
+        return device_of(self.backend)
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
     def is_leaf(self) -> bool:
         return self.op is None
 
@@ -258,10 +267,13 @@ class Tensor(Node):
         self.array = source.array
         self.mark_changed()
 
-    def to(self, where: str | Backend | np.dtype[Any] | type) -> Tensor:
-        """Another number type ("float64", minigan.float32) or another backend ("cupy")."""
-        if isinstance(where, Backend) or (isinstance(where, str) and where in ("numpy", "cupy")):
-            backend = get_backend(where)
+    def to(self, where: Any) -> Tensor:
+        """Another number type ("float64", minigan.float32) or another backend ("cupy").
+
+        torch's names of the backends are known, too: "cpu", "cuda", "cuda:0".
+        """
+        if (name := backend_named(where)) is not None:
+            backend = get_backend(name)
             return self if backend is self.backend else Move(backend)(self)
         dtype = number_type(where)
         if dtype == self.dtype:
@@ -273,6 +285,14 @@ class Tensor(Node):
 
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.backend).to(other.dtype)
+
+    def cuda(self, device: Any = None) -> Tensor:
+        return self.to("cupy")
+
+    def type(self, kind: Any) -> Tensor:
+        """torch's older name of `to`: a number type, or a type of tensors, which has a home too."""
+        home = getattr(kind, "backend", self.backend)
+        return self.to(home).to(getattr(kind, "dtype", kind))
 
     def float(self) -> Tensor:
         return self.to(np.float32)

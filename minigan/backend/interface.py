@@ -3,8 +3,8 @@
 Everything else in minigan is written with `backend.xp`, NumPy's names, which CuPy shares. A reader
 who takes each method below at its word need not open the two files that implement them.
 
-Next: layout.py, how arrays lie in memory; then numpy/, which does it on a processor, and cupy/, on
-a GPU.
+Next: device.py, their names in torch; layout.py, how arrays lie in memory; then numpy/, which does
+it on a processor, and cupy/, on a GPU.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from minigan.backend import Backend
+from minigan.backend.device import backend_named
 from minigan.errors import UserError
 from minigan.tensor import Tensor, number_type
 
@@ -251,7 +252,7 @@ class Module:
         gets new memory, as in torch, and they keep the old numbers, silently. One that is there
         already stays where it lies, and its twins go on following it.
         """
-        moving = isinstance(where, Backend) or where in ("numpy", "cupy")
+        moving = backend_named(where) is not None
         if not moving:
             number_type(where)  # or an error, before anything is changed
         for tensor in [*self.parameters(), *self.buffers()]:
@@ -259,6 +260,14 @@ class Module:
                 tensor.array = tensor.detach().to(where).array
             tensor.grad = None
         return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """Move to the GPU, in place: see `to`."""
+        return self.to("cupy")
+
+    def cpu(self) -> Self:
+        """Move to NumPy, in place: see `to`."""
+        return self.to("numpy")
 
     def float(self) -> Self:
         """Turn into float32, in place: see `to`."""

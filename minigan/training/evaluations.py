@@ -3,7 +3,7 @@
 GANs do not stop at their best: the last checkpoint may be far worse than one before it. The best
 is that of the least Fréchet distance. ../evaluation/evaluate.py says what is measured.
 
-Next: ../testing.py.
+Next: ../compat/__init__.py.
 """
 
 from __future__ import annotations
