@@ -419,7 +419,14 @@ def test_moving_to_a_backend(backend):
     assert net.to("numpy")(zeros(4, 3)).backend.name == "numpy"
 
 
-@pytest.mark.parametrize("where", ["cuda", "cpu", "cuda:0", "float31"])
+def test_torchs_names_of_devices():
+    net = nn.Linear(3, 2)
+    assert net.to("cpu") is net and net.cpu() is net and net.weight.device == "cpu"
+    with pytest.raises(TypeError, match="'cuda:x' is neither"):
+        net.to("cuda:x")
+
+
+@pytest.mark.parametrize("where", ["gpu", "mps", "float31"])
 def test_moving_to_nowhere(where):
     with pytest.raises(TypeError, match=rf"'{where}' is neither a backend .*numpy.*cupy.* float64"):
         nn.Linear(3, 2).to(where)
