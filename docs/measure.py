@@ -110,13 +110,15 @@ def commit() -> str:
 def record(name: str, seed: int, folder: Path) -> dict[str, Any]:
     """What the page needs of a run, from the files that the run and its scoring left."""
     config, scored = read(folder / "config.json"), read(folder / "evaluation.json")
+    asked = scored["circumstances"]
+    command = asked["command"].replace(str(folder), f"runs/{name}-{seed}")  # wherever it lies here
     return {
         "name": name,
         "seed": seed,
         "training": read(folder / "training.json")
         | {"epochs": config["epochs"], "iterations": scored["iteration"]},
-        "evaluation": scored["circumstances"]
-        | {"samples": scored["count"], "seed": scored["seed"]},
+        "evaluation": asked
+        | {"command": command, "samples": scored["count"], "seed": scored["seed"]},
         "columns": scored["columns"],
         "fitted error": scored.get("fitted_error"),
     }

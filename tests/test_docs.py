@@ -220,7 +220,7 @@ def test_a_record_is_made_of_what_a_run_left(scripts, tmp_path):
         "training.json": {"command": "python examples/lsgan.py --seed 1", "processor seconds": 6.0},
         "evaluation.json": {
             "count": 100, "seed": 0, "iteration": 351, "columns": {"generator": {"scores": {}}},
-            "circumstances": {"command": "python examples/evaluate.py runs/lsgan-fixed-1"},
+            "circumstances": {"command": f"python examples/evaluate.py {tmp_path} --threads 1"},
         },
     }  # fmt: skip
     for name, content in files.items():
@@ -229,6 +229,8 @@ def test_a_record_is_made_of_what_a_run_left(scripts, tmp_path):
     assert found["name"] == "lsgan-fixed" and found["seed"] == 1
     assert found["training"]["epochs"] == 3 and found["training"]["iterations"] == 351
     assert found["evaluation"]["samples"] == 100
+    asked = "python examples/evaluate.py runs/lsgan-fixed-1 --threads 1"
+    assert found["evaluation"]["command"] == asked
     assert found["columns"] == {"generator": {"scores": {}}} and found["fitted error"] is None
 
 
