@@ -32,6 +32,11 @@ REFUSED = {
     "float": MEMORY,
     "long": MEMORY,
     "to": MEMORY,
+    "nn.functional.batch_norm": (r"expected \(N, C", "numbers without channels"),
+    **{
+        f"nn.functional.pad.{mode}": ('only mode="constant"', "no GAN here pads with its pictures")
+        for mode in ("circular", "reflect", "replicate", "replicate_negative")
+    },
     "norm.nuc": ("a norm has a number for its p", "it needs singular values"),
 }
 # ... and to those of whole numbers
@@ -48,20 +53,14 @@ REFUSED_TYPES = {
 }
 # Their samples are for other tests: tests/functional/
 ELSEWHERE = {
-    "nn.functional.batch_norm": "an empty batch",
-    "nn.functional.conv2d": "groups",
-    "nn.functional.conv_transpose2d": "groups",
-    "nn.functional.cross_entropy": "class weights, probabilities, ignored labels",
+    "nn.functional.avg_pool2d": "of pictures of floating-point numbers",
     "nn.functional.embedding": "torch's function takes the labels first, its samples do not",
-    "sigmoid": "whole numbers",
-    "tanh": "whole numbers",
-    "nn.functional.pad": "negative padding and other modes",
-    "softmax": "a softmax over nothing, and dtype=",
-    "log_softmax": "a softmax over nothing, and dtype=",
+    "nn.functional.interpolate": "of pictures of floating-point numbers, in two modes",
 }
 # Chance has the same shape and type here and in torch, not the same numbers
 RANDOM = {"normal", "uniform", "rand_like", "randn", "randn_like", "randint"} | {
-    "nn.functional.dropout"
+    "nn.functional.dropout",
+    "nn.functional.dropout2d",
 }
 # Wrong in torch and right here: a wider domain, with one meaning
 WIDER = {

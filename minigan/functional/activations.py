@@ -5,9 +5,12 @@ Next: checks.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 from minigan.backend import backend_of
 from minigan.engine.node import Array
 from minigan.engine.op import Elementwise
+from minigan.functional.checks import check_tensors
 from minigan.tensor import Tensor, log, where
 
 
@@ -101,35 +104,60 @@ class SmoothRectifier(Elementwise):
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); its derivative at 0 is 0."""
+    check_tensors("relu", input)
     return LeakyRectifier(0.0)(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, else negative_slope · x (Maas, Hannun and Ng 2013)."""
+    check_tensors("leaky_relu", input)
     return LeakyRectifier(negative_slope)(input)
 
 
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent, from −1 to 1."""
-    return HyperbolicTangent()(input)
+    check_tensors("tanh", input)
+    return HyperbolicTangent()(_floating(input))
 
 
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + e⁻ˣ), from 0 to 1."""
-    return Logistic()(input)
+    check_tensors("sigmoid", input)
+    return Logistic()(_floating(input))
+
+
+def _floating(input: Tensor) -> Tensor:
+    """Itself, or float32 for whole numbers, as in torch."""
+    return input if input.dtype.kind == "f" else input.float()
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """ln(1 + e^βx) / β, a smooth max(x, 0)."""
+    check_tensors("softplus", input)
     return SmoothRectifier(beta, threshold)(input)
 
 
-def log_softmax(input: Tensor, dim: int) -> Tensor:
-    """x − ln Σ eˣ along a dimension: the logarithms of probabilities that sum to 1."""
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """x − ln Σ eˣ along a dimension: the logarithms of probabilities that sum to 1.
+
+    Without `dim`, torch's guess: the first dimension of 0, 1 or 3, else the second. With `dtype`
+    the input is turned into that type before.
+    """
+    return _log_softmax("log_softmax", input, dim, dtype)
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """eˣ / Σ eˣ along a dimension: positive numbers that sum to 1. Its arguments: log_softmax."""
+    return _log_softmax("softmax", input, dim, dtype).exp()
+
+
+def _log_softmax(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
+    check_tensors(name, input)
+    if dtype is not None:
+        input = input.to(dtype)
+    if dim is None:
+        dim = 0 if input.ndim in (0, 1, 3) else 1
+    if input.numel() == 0:
+        return input.clone()  # which has no largest number
     below_zero = input - input.detach().amax(dim, keepdim=True)  # so that no exponential overflows
     return below_zero - log(below_zero.exp().sum(dim, keepdim=True))
-
-
-def softmax(input: Tensor, dim: int) -> Tensor:
-    """eˣ / Σ eˣ along a dimension: positive numbers that sum to 1."""
-    return log_softmax(input, dim).exp()

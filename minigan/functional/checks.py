@@ -5,9 +5,28 @@ Next: linear.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigan.tensor import Array, Tensor
+
+
+def check_tensors(name: str, input: Any, **others: Any) -> None:
+    """Refuse an array or a number in a tensor's place; others than the input may be None."""
+    if not isinstance(input, Tensor):
+        raise _not_a_tensor(name, "input", input)
+    for argument, value in others.items():
+        if value is not None and not isinstance(value, Tensor):
+            raise _not_a_tensor(name, argument, value)
+
+
+def _not_a_tensor(name: str, argument: str, value: Any) -> TypeError:
+    kind = type(value).__name__
+    return TypeError(
+        f"{name}: the {argument} must be a Tensor, this is of type {kind}; wrap it with "
+        "minigan.tensor(…)"
+    )
 
 
 def check_types(name: str, input: Tensor, weight: Tensor) -> None:

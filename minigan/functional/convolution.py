@@ -12,7 +12,7 @@ and second and higher derivatives need no further code.
 Images are (N, C, H, W) and kernels (O, C, KH, KW) wherever one looks. In memory the channels lie
 last: `_last` below is a view, and the backend's kernels take and return that order.
 
-Next: maxout.py.
+Next: resize.py.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from minigan.backend import Window, backend_of
 from minigan.engine.node import Array
 from minigan.engine.op import Op
-from minigan.functional.checks import check_types
-from minigan.tensor import Tensor
+from minigan.functional.checks import check_tensors, check_types
+from minigan.tensor import Tensor, cat
 
 Pair = int | tuple[int, int]
 
@@ -148,16 +148,27 @@ def pair(value: Pair) -> tuple[int, int]:
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
-    """Put a number, 0 unless given, around the last axes: pad = (left, right, top, bottom, …)."""
+    """Put a number, 0 unless given, around the last axes: pad = (left, right, top, bottom, …).
+
+    Where the count is negative, so many places are cut off instead.
+    """
+    check_tensors("pad", input)
     if mode != "constant":
         raise ValueError(f'pad: only mode="constant" is supported, got {mode!r}')
-    if len(pad) % 2 or len(pad) > 2 * input.ndim or min(pad, default=0) < 0:
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(
-            f"pad: 2 numbers from 0 on for each of the last axes are needed, got {tuple(pad)} "
+            f"pad: 2 whole numbers for each of the last axes are needed, got {tuple(pad)} "
             f"for shape {input.shape}"
         )
     pairs = list(zip(pad[::2], pad[1::2], strict=True))  # the last axis comes first
     around = [(0, 0)] * (input.ndim - len(pairs)) + pairs[::-1]
+    if min(pad, default=0) < 0:
+        sizes = [n + before + after for n, (before, after) in zip(input.shape, around, strict=True)]
+        if min(sizes) < 0:
+            raise ValueError(f"pad: {tuple(pad)} cuts more off than shape {input.shape} has")
+        inner = zip(input.shape, around, strict=True)
+        input = input[tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in inner)]
+        around = [(max(before, 0), max(after, 0)) for before, after in around]
     return Pad(around, 0.0 if value is None else value)(input)
 
 
@@ -172,14 +183,20 @@ def conv2d(
 ) -> Tensor:
     """Slide the kernel over the images and add up the products (no flip: cross-correlation).
 
-    input (N, C, H, W) or (C, H, W), weight (O, C, KH, KW), bias (O,)  ->  (N, O, OH, OW) with
+    input (N, C, H, W) or (C, H, W), weight (O, C / groups, KH, KW), bias (O,)
+    ->  (N, O, OH, OW) with
     OH = ⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1. padding="same" keeps H and W
-    (stride 1 only), "valid" is 0. Only groups=1.
+    (stride 1 only), "valid" is 0. With groups, each share of the outputs sees only its own share of
+    the channels.
     """
-    _check("conv2d", input, weight, channels=weight.shape[1], groups=groups)
+    _check("conv2d", input, weight, bias, axis=1, groups=groups)
     if input.ndim == 3:
-        single = conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation)
+        single = conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups)
         return single.squeeze(0)
+    if groups > 1:
+        parts = zip(_parts(input, 1, groups), _parts(weight, 0, groups), strict=True)
+        each = [conv2d(x, w, None, stride, padding, dilation) for x, w in parts]
+        return _with_bias("conv2d", _joined(each), bias)
     kernel = weight.shape[2:]
     if padding == "same":
         if pair(stride) != (1, 1):
@@ -213,16 +230,22 @@ def conv_transpose2d(
 ) -> Tensor:
     """The adjoint of conv2d: each pixel of the input spreads the kernel over the output.
 
-    input (N, C, H, W) or (C, H, W), weight (C, O, KH, KW), bias (O,)  ->  (N, O, OH, OW) with
+    input (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW), bias (O,)
+    ->  (N, O, OH, OW) with
     OH = (H − 1)·stride − 2·padding + dilation·(KH − 1) + output_padding + 1. Several sizes OH
-    have the same H under conv2d: output_padding says which is meant. Only groups=1.
+    have the same H under conv2d: output_padding says which is meant. groups are as in conv2d.
     """
-    _check("conv_transpose2d", input, weight, channels=weight.shape[0], groups=groups)
+    _check("conv_transpose2d", input, weight, bias, axis=0, groups=groups)
     if input.ndim == 3:
         batch = input.unsqueeze(0)
         return conv_transpose2d(
-            batch, weight, bias, stride, padding, output_padding, 1, dilation
+            batch, weight, bias, stride, padding, output_padding, groups, dilation
         ).squeeze(0)
+    if groups > 1:
+        parts = zip(_parts(input, 1, groups), _parts(weight, 0, groups), strict=True)
+        rest = stride, padding, output_padding, 1, dilation
+        each = [conv_transpose2d(x, w, None, *rest) for x, w in parts]
+        return _with_bias("conv_transpose2d", _joined(each), bias)
     window = Window(pair(stride), pair(padding), pair(dilation))
     _check_window("conv_transpose2d", window)
     extra = pair(output_padding)
@@ -245,15 +268,33 @@ def conv_transpose2d(
     return _with_bias("conv_transpose2d", y, bias)
 
 
-def _check(name: str, input: Tensor, weight: Tensor, *, channels: int, groups: int) -> None:
-    if groups != 1:
-        raise ValueError(f"{name}: only groups=1 is supported, got groups={groups}")
+def _parts(x: Tensor, axis: int, groups: int) -> list[Tensor]:
+    """x, cut along an axis into so many equal parts."""
+    size, before = x.shape[axis] // groups, (slice(None),) * axis
+    return [x[(*before, slice(i * size, (i + 1) * size))] for i in range(groups)]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Images with the channels of all parts, which lie last in memory."""
+    return cat([y.permute(0, 2, 3, 1) for y in parts], 3).permute(0, 3, 1, 2)
+
+
+def _check(
+    name: str, input: Tensor, weight: Tensor, bias: Tensor | None, *, axis: int, groups: int
+) -> None:
+    """`axis` is the weight's axis of input channels; the first axis is the one that groups cut."""
+    check_tensors(name, input, weight=weight, bias=bias)
     if weight.ndim != 4 or 0 in weight.shape:
         raise ValueError(
             f"{name}: the weight must have 4 dimensions, none of them 0, got shape {weight.shape}"
         )
     if input.ndim not in (3, 4):
         raise ValueError(f"{name}: images are (N, C, H, W) or (C, H, W), got shape {input.shape}")
+    if groups < 1 or weight.shape[0] % groups:
+        raise ValueError(
+            f"{name}: the weight of shape {weight.shape} does not fall into {groups} groups"
+        )
+    channels = weight.shape[axis] * (groups if axis == 1 else 1)
     if input.shape[-3] != channels:
         raise ValueError(
             f"{name}: the input of shape {input.shape} has {input.shape[-3]} channels, "
@@ -275,4 +316,6 @@ def _with_bias(name: str, y: Tensor, bias: Tensor | None) -> Tensor:
         return y
     if bias.shape != y.shape[1:2]:
         raise ValueError(f"{name}: the bias has shape {bias.shape}, the output {y.shape}")
+    if bias.dtype != y.dtype:
+        raise ValueError(f"{name}: the bias is {bias.dtype}, the weight {y.dtype}")
     return y + bias.reshape(1, -1, 1, 1)

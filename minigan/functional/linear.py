@@ -8,7 +8,7 @@ from __future__ import annotations
 from minigan.backend import backend_of
 from minigan.engine.node import Array
 from minigan.engine.op import Op
-from minigan.functional.checks import check_types
+from minigan.functional.checks import check_tensors, check_types
 from minigan.tensor import Tensor
 
 
@@ -38,6 +38,7 @@ class Affine(Op):
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x weightᵀ + bias for x = input (…, in), weight (out, in) and bias (out,): (…, out)."""
+    check_tensors("linear", input, weight=weight, bias=bias)
     if weight.ndim != 2:
         raise ValueError(f"linear: the weight is (out, in), this one has shape {weight.shape}")
     if input.ndim < 1 or input.shape[-1] != weight.shape[1]:

@@ -14,8 +14,8 @@ from minigan.engine.fused import FusedOp
 from minigan.engine.node import Array
 from minigan.engine.op import Elementwise
 from minigan.functional.activations import log_softmax, sigmoid, softplus
-from minigan.functional.checks import check_range, check_same_shape
-from minigan.tensor import Tensor, as_tensor
+from minigan.functional.checks import check_range, check_same_shape, check_tensors
+from minigan.tensor import Tensor, as_tensor, where
 
 
 class BinaryCrossEntropy(Elementwise):
@@ -91,6 +91,7 @@ def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
     """−t ln p − (1 − t) ln(1 − p) for probabilities p = input and targets t of one shape."""
+    check_tensors("binary_cross_entropy", input, target=target, weight=weight)
     check_same_shape("binary_cross_entropy", input, target)
     if isinstance(input.array, np.ndarray):  # on a GPU a look at the numbers would stall the step
         low, high = input.array.min(initial=0.0), input.array.max(initial=0.0)
@@ -117,7 +118,9 @@ def binary_cross_entropy_with_logits(
     pos_weight: Tensor | None = None,
 ) -> Tensor:
     """The binary cross entropy of σ(input), exact however large the input (the logit) is."""
-    check_same_shape("binary_cross_entropy_with_logits", input, target)
+    name = "binary_cross_entropy_with_logits"
+    check_tensors(name, input, target=target, weight=weight, pos_weight=pos_weight)
+    check_same_shape(name, input, target)
     if pos_weight is None:
         losses = BinaryCrossEntropyWithLogits()(input, target.to(input.dtype))
     else:
@@ -128,22 +131,89 @@ def binary_cross_entropy_with_logits(
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(input − target)². Shapes must be equal: torch would broadcast (N, 1) against (N,)."""
+    check_tensors("mse_loss", input, target=target)
     check_same_shape("mse_loss", input, target)
     return _reduced((input - target) ** 2, None, reduction)
 
 
-def cross_entropy(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """−ln softmax(input)ₖ for scores (N, C) and integer labels k = target (N,)."""
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """|input − target|. Shapes must be equal, as in mse_loss. Its slope where they meet is 0."""
+    check_tensors("l1_loss", input, target=target)
+    check_same_shape("l1_loss", input, target)
+    return _reduced((input - target).abs(), None, reduction)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """−ln softmax(input)ₖ for scores (N, C, …) and integer labels k = target (N, …).
+
+    The labels may be an array. One sample without a batch is (C,) and (). Labels that equal
+    `ignore_index` count for nothing; `weight` (C,) weights the classes, and the mean is a weighted
+    one. `label_smoothing` s mixes the right class, taken as probabilities (1, 0, 0, …), with 1/C
+    for all: (1 − s) of the first and s of the second (Szegedy et al. 2016).
+
+    A floating-point target of the scores' shape holds probabilities t: −Σ t ln softmax(input).
+    """
     target = as_tensor(target)
-    if input.ndim != 2 or target.shape != input.shape[:1]:
+    check_tensors("cross_entropy", input, target=target, weight=weight)
+    if input.ndim == 0:
+        raise ValueError("cross_entropy: scores are (N, C, …) or (C,), these have no dimensions")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(
+            f"cross_entropy: label_smoothing is a number from 0 to 1, not {label_smoothing}"
+        )
+    classes = input.shape[1] if input.ndim > 1 else input.shape[0]
+    if weight is not None and weight.shape != (classes,):
+        raise ValueError(
+            f"cross_entropy: a weight for each of {classes} classes is needed, got {weight.shape}"
+        )
+    if target.dtype.kind == "f" and target.shape == input.shape:
+        if ignore_index >= 0:
+            raise ValueError("cross_entropy: ignore_index is for labels, not for probabilities")
+        return _of_probabilities(input, target, weight, reduction, label_smoothing)
+    if target.shape != (*input.shape[:1], *input.shape[2:])[input.ndim == 1 :]:
         raise ValueError(
             f"cross_entropy: scores (N, C) and labels (N,) are needed, "
             f"got {input.shape} and {target.shape}"
         )
     if target.dtype.kind not in "iu":
         raise ValueError(f"cross_entropy: labels are integers, these are {target.dtype}")
-    check_range("cross_entropy", target.array, input.shape[1])
-    return _reduced(SoftmaxCrossEntropy()(input, target), None, reduction)
+    counted = target != ignore_index
+    labels = where(counted, target.long(), 0).reshape(-1)
+    check_range("cross_entropy", labels.array, classes)
+    share = counted.reshape(-1).to(input.dtype)  # of each sample in the mean
+    scores = _class_last(input).reshape(labels.shape[0], classes)
+    losses = SoftmaxCrossEntropy()(scores, labels)
+    own = share if weight is None else share * weight[labels]
+    losses = losses * own
+    if label_smoothing:
+        others = -log_softmax(scores, 1) if weight is None else -log_softmax(scores, 1) * weight
+        others = others.sum(1) * share / classes
+        losses = (1 - label_smoothing) * losses + label_smoothing * others
+    if reduction == "mean":
+        return losses.sum() / own.sum()
+    return _reduced(losses.reshape(target.shape), None, reduction)
+
+
+def _of_probabilities(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+) -> Tensor:
+    logs, target = log_softmax(_class_last(input), -1), _class_last(target)
+    target = target * (1 - label_smoothing) + label_smoothing / target.shape[-1]
+    losses = -target * logs if weight is None else -target * logs * weight
+    return _reduced(losses.sum(-1), None, reduction)
+
+
+def _class_last(x: Tensor) -> Tensor:
+    """(N, C, …) -> (N, …, C)"""
+    return x.permute(0, *range(2, x.ndim), 1) if x.ndim > 1 else x
 
 
 def _reduced(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:

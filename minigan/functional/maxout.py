@@ -11,6 +11,7 @@ from __future__ import annotations
 from minigan.backend import backend_of
 from minigan.engine.node import Array
 from minigan.engine.op import Op
+from minigan.functional.checks import check_tensors
 from minigan.tensor import Tensor
 
 
@@ -50,6 +51,7 @@ def maxout(input: Tensor, pieces: int) -> Tensor:
     The first `units` columns are the first piece of every unit, and so on.
     Raises ValueError if the width of the input is no multiple of `pieces`.
     """
+    check_tensors("maxout", input)
     if input.ndim != 2 or pieces < 1 or input.shape[1] % pieces:
         raise ValueError(
             f"maxout: {pieces} pieces of each unit need an input (N, {pieces} · units), "

@@ -1,14 +1,28 @@
-"""Batch normalization: each channel gets the mean and the deviation that it shall have.
+"""Normalization: each channel, or sample, gets the mean and the deviation that it shall have.
+
+Batch, instance and layer norm are one formula, `standardized`, over different axes of (N, C, H, W):
+all but C; H and W; or all but N. Batch norm, which has to be fast, is also written by hand.
 
 Next: losses.py.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from minigan.backend import backend_of
 from minigan.engine.fused import FusedOp
 from minigan.engine.node import Array
+from minigan.functional.checks import check_tensors
 from minigan.tensor import Tensor
+
+
+def standardized(x: Tensor, axes: Sequence[int], eps: float) -> Tensor:
+    """(x − mean) / √(var + eps), both over these axes; var is the biased one (÷ m)."""
+    from_mean = x - x.mean(axes, keepdim=True)
+    variance = (from_mean * from_mean).mean(axes, keepdim=True)
+    return from_mean / (variance + eps).sqrt()
 
 
 class BatchNorm(FusedOp):
@@ -16,8 +30,9 @@ class BatchNorm(FusedOp):
 
     dL/dx = w/√(var + eps) · (g − mean(g) − x̂ · mean(g · x̂)),  dL/dw = Σ g · x̂,  dL/db = Σ g
 
-    x (N, C, …); w and b (C,), or left out for 1 and 0. mean and var run over everything but C,
-    and var is the biased one (÷ m). After the forward pass they are in `self.mean`, `self.var`.
+    x (N, C, …); w and b (C,), or b or both left out for 1 and 0. mean and var run over everything
+    but C, and var is the biased one (÷ m). After the forward pass they are in `self.mean` and
+    `self.var`.
     """
 
     mean: Array
@@ -28,13 +43,7 @@ class BatchNorm(FusedOp):
 
     def formula(self, x: Tensor, w: Tensor | None = None, b: Tensor | None = None) -> Tensor:
         others = [axis for axis in range(x.ndim) if axis != 1]
-        per_channel = (1, -1) + (1,) * (x.ndim - 2)
-        from_mean = x - x.mean(others, keepdim=True)
-        variance = (from_mean * from_mean).mean(others, keepdim=True)
-        y = from_mean / (variance + self.eps).sqrt()
-        if w is None or b is None:
-            return y
-        return y * w.reshape(per_channel) + b.reshape(per_channel)
+        return _scaled(standardized(x, others, self.eps), w, b)
 
     def forward(self, x: Array, w: Array | None = None, b: Array | None = None) -> Array:
         backend = backend_of(x)
@@ -48,7 +57,7 @@ class BatchNorm(FusedOp):
 
     def backward_arrays(self, g: Array, y: Array) -> tuple[Array | None, ...]:
         arrays = [x.array for x in self.inputs]
-        x, w = arrays[0], arrays[1] if len(arrays) == 3 else None
+        x, w = arrays[0], arrays[1] if len(arrays) > 1 else None
         backend = backend_of(x)
         rows, g_rows = channel_rows(x), channel_rows(g)
         inv_std = 1 / backend.xp.sqrt(self.var + self.eps)
@@ -60,7 +69,19 @@ class BatchNorm(FusedOp):
         slope = -scale * inv_std * gw / rows.shape[0]
         shift = -scale * gb / rows.shape[0] - self.mean * slope
         gx = from_channel_rows(backend.column_affine(g_rows, scale, rows, slope, shift), x.shape)
-        return (gx,) if w is None else (gx, gw, gb)
+        return (gx, gw, gb)[: len(arrays)]
+
+
+def _scaled(y: Tensor, w: Tensor | None, b: Tensor | None) -> Tensor:
+    """y · w + b, per channel of (N, C, …); either may be missing."""
+    if w is not None:
+        y = y * per_channel(w, y.ndim)
+    return y if b is None else y + per_channel(b, y.ndim)
+
+
+def per_channel(w: Tensor, ndim: int) -> Tensor:
+    """(C,) -> (1, C, 1, …), of so many dimensions, to be broadcast against (N, C, …)."""
+    return w.reshape(1, w.shape[0], *(1,) * (ndim - 2))
 
 
 def channel_rows(x: Array) -> Array:
@@ -89,31 +110,112 @@ def batch_norm(
     """Normalize each channel of (N, C, …) by the batch (training) or by running statistics.
 
     In training the running statistics, if given, move: running += momentum · (batch − running),
-    where the batch's variance is the unbiased one (÷ (m − 1)).
+    where the batch's variance is the unbiased one (÷ (m − 1)). No images are normalized to none,
+    and move nothing.
     """
-    if (weight is None) != (bias is None):
-        raise ValueError("batch_norm: weight and bias come together, or neither of them")
-    affine = () if weight is None or bias is None else (weight, bias)
-    if training or running_mean is None or running_var is None:
-        count = input.numel() // max(input.shape[1], 1)
-        if count < 2 and training:
-            raise ValueError(
-                f"batch_norm: training needs more than 1 value per channel, got shape {input.shape}"
-            )
-        op = BatchNorm(eps)
-        y = op(input, *affine)
-        if training and running_mean is not None and running_var is not None:
-            for running, batch in (
-                (running_mean, op.mean),
-                (running_var, op.var * (count / (count - 1))),
-            ):
-                running.array += momentum * (batch - running.array)
-                running.mark_changed()
-        return y
-    per_channel = (1, -1) + (1,) * (input.ndim - 2)
-    mean, var = running_mean.reshape(per_channel), running_var.reshape(per_channel)
+    check_tensors("batch_norm", input, weight=weight, bias=bias)
+    if input.ndim < 2:
+        raise ValueError(f"batch_norm: expected (N, C, …), got shape {input.shape}")
+    _check_eps("batch_norm", eps, training)
+    if not training and running_mean is not None and running_var is not None:
+        return _by_running(input, running_mean, running_var, weight, bias, eps)
+    count = input.numel() // max(input.shape[1], 1)
+    if count == 1 and training:
+        raise ValueError(
+            f"batch_norm: training needs more than 1 value per channel, got shape {input.shape}"
+        )
+    if input.numel() == 0:
+        return _scaled(input.clone(), weight, bias)
+    op = BatchNorm(eps)
+    if weight is not None:
+        y = op(input, weight) if bias is None else op(input, weight, bias)
+    else:
+        y = _scaled(op(input), None, bias)
+    if training and running_mean is not None and running_var is not None:
+        _move(running_mean, op.mean, momentum)
+        _move(running_var, op.var * (count / (count - 1)), momentum)
+    return y
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalize each channel of each image (N, C, H, W) by itself, or by running statistics.
+
+    y = w · (x − mean) / √(var + eps) + b, with mean and var over (H, W), per image and channel.
+    The running statistics, if given, move towards the mean over the images of their means and
+    unbiased variances.
+    """
+    check_tensors("instance_norm", input, weight=weight, bias=bias)
+    _check_eps("instance_norm", eps, use_input_stats)
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise ValueError("instance_norm: without the input's statistics, running ones are due")
+        return _by_running(input, running_mean, running_var, weight, bias, eps)
+    places, axes = math.prod(input.shape[2:]), range(2, input.ndim)
+    if places < 2:
+        raise ValueError(
+            f"instance_norm: more than 1 value per channel is needed, got shape {input.shape}"
+        )
+    if running_mean is not None and running_var is not None and input.numel():
+        x = input.detach()
+        _move(running_mean, x.mean((0, *axes)).array, momentum)
+        _move(running_var, x.var(tuple(axes)).mean(0).array, momentum)
+    return _scaled(standardized(input, axes, eps), weight, bias)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalize each sample over its last dimensions, which have the shape `normalized_shape`.
+
+    y = w · (x − mean) / √(var + eps) + b, where w and b are of that shape.
+    """
+    check_tensors("layer_norm", input, weight=weight, bias=bias)
+    shape = tuple(normalized_shape)
+    if not shape or input.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"layer_norm: the input of shape {input.shape} must end in the dimensions {shape}"
+        )
+    y = standardized(input, range(input.ndim - len(shape), input.ndim), eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def _by_running(
+    input: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> Tensor:
+    mean, var = per_channel(running_mean, input.ndim), per_channel(running_var, input.ndim)
     scale = 1 / (var + eps).sqrt()
-    if not affine:
-        return (input - mean) * scale
-    scale = scale * affine[0].reshape(per_channel)
-    return (input - mean) * scale + affine[1].reshape(per_channel)
+    if weight is not None:
+        scale = scale * per_channel(weight, input.ndim)
+    y = (input - mean) * scale
+    return y if bias is None else y + per_channel(bias, input.ndim)
+
+
+def _move(running: Tensor, batch: Array, momentum: float) -> None:
+    """Let a running statistic follow that of a batch."""
+    running.array += momentum * (batch - running.array)
+    running.mark_changed()
+
+
+def _check_eps(name: str, eps: float, own_statistics: bool) -> None:
+    """A channel in which all are equal has variance 0, and would be divided by √eps = 0."""
+    if eps < 0 or eps == 0 and own_statistics:
+        raise ValueError(f"{name}: eps must be positive, not {eps}")

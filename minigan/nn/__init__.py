@@ -1,33 +1,38 @@
 """Layers and networks, under torch.nn's names.
 
-Next: module.py; then layers.py, losses.py, functional.py, init.py, summary.py, allowance.py,
-clipping.py, utils.py.
+Next: module.py; then layers.py, normalization.py, losses.py, functional.py, init.py,
+spectral_norm.py, summary.py, allowance.py, clipping.py, utils.py.
 """
 
 from minigan.nn import functional, init, utils
 from minigan.nn.layers import (
-    BatchNorm1d,
-    BatchNorm2d,
+    AvgPool2d,
     Conv2d,
     ConvTranspose2d,
     Dropout,
+    Dropout2d,
     Embedding,
     Flatten,
     Identity,
     LeakyReLU,
     Linear,
+    LogSoftmax,
     Maxout,
     ReLU,
     Sigmoid,
+    Softmax,
     Softplus,
     Tanh,
     Unflatten,
+    Upsample,
 )
-from minigan.nn.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from minigan.nn.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from minigan.nn.module import Buffer, Module, ModuleList, Parameter, Sequential, frozen
+from minigan.nn.normalization import BatchNorm1d, BatchNorm2d, InstanceNorm2d, LayerNorm
 from minigan.nn.summary import summary
 
 __all__ = [
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -37,11 +42,16 @@ __all__ = [
     "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "Identity",
+    "InstanceNorm2d",
+    "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "MSELoss",
     "Maxout",
     "Module",
@@ -50,9 +60,11 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Sigmoid",
+    "Softmax",
     "Softplus",
     "Tanh",
     "Unflatten",
+    "Upsample",
     "frozen",
     "functional",
     "init",

@@ -1,7 +1,7 @@
 """Where weights begin: torch.nn.init's functions, in place on a tensor or its `.data`.
 
 Random numbers come from `generator`, or from this thread's default one: `manual_seed` fixes them.
-Next: summary.py.
+Next: spectral_norm.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The layers, with torch's names, arguments, defaults and initial weights.
 
 A layer owns parameters and checks shapes; what it computes stands in functional/.
-Next: losses.py.
+Next: normalization.py.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from minigan import functional as F  # noqa: N812
+from minigan.functional.checks import check_tensors
 from minigan.functional.convolution import Pair, pair
 from minigan.nn import init
 from minigan.nn.allowance import memory
-from minigan.nn.module import Buffer, Module, Parameter
+from minigan.nn.module import Module, Parameter
 from minigan.random import Random
 from minigan.tensor import Tensor
 
@@ -36,8 +35,8 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x
+    def forward(self, input: Tensor) -> Tensor:
+        return input
 
 
 class Linear(Module):
@@ -52,8 +51,8 @@ class Linear(Module):
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         self.bias = _bias(out_features, in_features) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         bias = self.bias is not None
@@ -81,11 +80,14 @@ class _Convolution(Module):
         padding_mode: str,
     ) -> None:
         name = type(self).__name__
-        if groups != 1:
-            raise ValueError(f"{name}: only groups=1 is supported, got groups={groups}")
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{name}: {in_channels} and {out_channels} channels do not fall into "
+                f"{groups} groups"
+            )
         if padding_mode != "zeros":
             raise ValueError(f'{name}: only padding_mode="zeros" is supported, got {padding_mode}')
-        self.in_channels, self.out_channels = in_channels, out_channels
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride, self.dilation = (
             pair(kernel_size),
             pair(stride),
@@ -110,6 +112,8 @@ class _Convolution(Module):
             parts.append(f"dilation={self.dilation}")
         if self.output_padding != (0, 0):
             parts.append(f"output_padding={self.output_padding}")
+        if self.groups != 1:
+            parts.append(f"groups={self.groups}")
         if self.bias is None:
             parts.append("bias=False")
         return ", ".join(parts)
@@ -118,7 +122,7 @@ class _Convolution(Module):
 class Conv2d(_Convolution):
     """Convolution of images: (N, in_channels, H, W) -> (N, out_channels, OH, OW).
 
-    weight (out_channels, in_channels, KH, KW). See functional.conv2d for the sizes.
+    weight (out_channels, in_channels / groups, KH, KW). See functional.conv2d for the sizes.
     """
 
     def __init__(
@@ -134,7 +138,7 @@ class Conv2d(_Convolution):
         padding_mode: str = "zeros",
     ) -> None:
         super().__init__(
-            (out_channels, in_channels),
+            (out_channels, in_channels // max(groups, 1)),
             in_channels,
             out_channels,
             kernel_size,
@@ -146,14 +150,16 @@ class Conv2d(_Convolution):
             padding_mode,
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.conv2d(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
 
 
 class ConvTranspose2d(_Convolution):
     """The adjoint of a convolution: (N, in_channels, H, W) -> (N, out_channels, OH, OW).
 
-    weight (in_channels, out_channels, KH, KW). See functional.conv_transpose2d for the sizes.
+    weight (in_channels, out_channels / groups, KH, KW). The sizes: functional.conv_transpose2d.
     """
 
     padding: tuple[int, int]
@@ -173,7 +179,7 @@ class ConvTranspose2d(_Convolution):
     ) -> None:
         self.output_padding = pair(output_padding)
         super().__init__(
-            (in_channels, out_channels),
+            (in_channels, out_channels // max(groups, 1)),
             in_channels,
             out_channels,
             kernel_size,
@@ -185,16 +191,74 @@ class ConvTranspose2d(_Convolution):
             padding_mode,
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         return F.conv_transpose2d(
-            x,
+            input,
             self.weight,
             self.bias,
             self.stride,
             self.padding,
             self.output_padding,
-            dilation=self.dilation,
+            self.groups,
+            self.dilation,
         )
+
+
+class Upsample(Module):
+    """Images of another size, (N, C, H, W) -> (N, C, OH, OW): functional.interpolate."""
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] | None = None,
+        scale_factor: float | tuple[float, float] | None = None,
+        mode: str = "nearest",
+        align_corners: bool | None = None,
+    ) -> None:
+        self.size, self.mode, self.align_corners = size, mode, align_corners
+        if isinstance(scale_factor, tuple | list):
+            height, width = scale_factor
+            self.scale_factor: Any = (float(height), float(width))
+        else:
+            self.scale_factor = None if scale_factor is None else float(scale_factor)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners)
+
+    def extra_repr(self) -> str:
+        if self.scale_factor is not None:
+            return f"scale_factor={self.scale_factor}, mode={self.mode!r}"
+        return f"size={self.size}, mode={self.mode!r}"
+
+
+class AvgPool2d(Module):
+    """The mean of each window, (N, C, H, W) -> (N, C, OH, OW): functional.avg_pool2d."""
+
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        self.kernel_size, self.padding, self.ceil_mode = kernel_size, padding, ceil_mode
+        self.stride = kernel_size if stride is None else stride
+        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.avg_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class Maxout(Module):
@@ -212,8 +276,8 @@ class Maxout(Module):
         self.weight = init.kaiming_uniform_(_empty(rows, in_features), a=math.sqrt(5))
         self.bias = _bias(rows, in_features)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.maxout(F.linear(x, self.weight, self.bias), self.pieces)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.maxout(F.linear(input, self.weight, self.bias), self.pieces)
 
     def extra_repr(self) -> str:
         sizes = f"in_features={self.in_features}, out_features={self.out_features}"
@@ -226,8 +290,9 @@ class Flatten(Module):
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(self.start_dim, self.end_dim)
+    def forward(self, input: Tensor) -> Tensor:
+        check_tensors("Flatten", input)
+        return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
@@ -239,9 +304,10 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        at = self.dim % x.ndim
-        return x.reshape(*x.shape[:at], *self.unflattened_size, *x.shape[at + 1 :])
+    def forward(self, input: Tensor) -> Tensor:
+        check_tensors("Unflatten", input)
+        at = self.dim % input.ndim
+        return input.reshape(*input.shape[:at], *self.unflattened_size, *input.shape[at + 1 :])
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
@@ -256,8 +322,8 @@ class ReLU(Module):
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.relu(input)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""
@@ -269,8 +335,8 @@ class LeakyReLU(Module):
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope, self.inplace = negative_slope, inplace
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x, self.negative_slope)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
@@ -279,15 +345,15 @@ class LeakyReLU(Module):
 class Tanh(Module):
     """tanh x, from −1 to 1"""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.tanh(input)
 
 
 class Sigmoid(Module):
     """1 / (1 + e⁻ˣ), from 0 to 1"""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.sigmoid(input)
 
 
 class Softplus(Module):
@@ -296,105 +362,66 @@ class Softplus(Module):
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         self.beta, self.threshold = beta, threshold
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softplus(x, self.beta, self.threshold)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
-class _BatchNorm(Module):
-    """Batch normalization of each channel (Ioffe and Szegedy 2015).
+class Softmax(Module):
+    """eˣ / Σ eˣ along a dimension: functional.softmax, which also says what dim=None means."""
 
-    The second argument is eps, the third is momentum, as in torch: `BatchNorm1d(n, 0.8)` sets
-    eps. Running statistics move by `momentum` towards the batch's; with momentum=None they are
-    the plain mean over all batches so far.
-    """
+    def __init__(self, dim: int | None = None) -> None:
+        self.dim = dim
 
-    dimensions: tuple[int, ...]
-
-    weight: Parameter | None
-    bias: Parameter | None
-    running_mean: Buffer | None
-    running_var: Buffer | None
-    num_batches_tracked: Buffer | None
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-    ) -> None:
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-        self.weight = init.ones_(_empty(num_features)) if affine else None
-        self.bias = init.zeros_(_empty(num_features)) if affine else None
-        self.running_mean = self.running_var = self.num_batches_tracked = None
-        if track_running_stats:
-            self.running_mean = Buffer(np.zeros(num_features, np.float32))
-            self.running_var = Buffer(np.ones(num_features, np.float32))
-            self.num_batches_tracked = Buffer(np.array(0, np.int64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"{type(self).__name__}({self.num_features}): expected "
-                f"{' or '.join(f'{n}' for n in self.dimensions)} dimensions with "
-                f"{self.num_features} channels in the second, got shape {x.shape}"
-            )
-        momentum = self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.array += 1
-            if momentum is None:  # the n-th batch weighs 1/n
-                momentum = 1 / self.num_batches_tracked.array.astype(x.dtype)
-        return F.batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training or not self.track_running_stats,
-            momentum if momentum is not None else 0.0,
-            self.eps,
-        )
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
+        return f"dim={self.dim}"
 
 
-class BatchNorm1d(_BatchNorm):
-    """Batch normalization of (N, C) or (N, C, L)."""
+class LogSoftmax(Module):
+    """x − ln Σ eˣ along a dimension: functional.log_softmax."""
 
-    dimensions = (2, 3)
+    def __init__(self, dim: int | None = None) -> None:
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.log_softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
 
 
-class BatchNorm2d(_BatchNorm):
-    """Batch normalization of images (N, C, H, W)."""
-
-    dimensions = (4,)
-
-
-class Dropout(Module):
-    """In training, each number is dropped with probability p and the rest divided by 1 − p."""
+class _Dropout(Module):
+    """What Dropout and Dropout2d share: a probability, and where the coins come from."""
 
     def __init__(
         self, p: float = 0.5, inplace: bool = False, *, generator: Random | None = None
     ) -> None:
         if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p is a probability from 0 to 1, not {p}")
+            name = type(self).__name__
+            raise ValueError(f"{name}: p is a probability from 0 to 1, not {p}")
         self.p, self.inplace, self.generator = p, inplace, generator
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
+    """In training, each number is dropped with probability p and the rest divided by 1 − p."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout(input, self.p, self.training, generator=self.generator)
+
+
+class Dropout2d(_Dropout):
+    """In training, each channel of each image (N, C, H, W) is dropped as a whole, or kept."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout2d(input, self.p, self.training, generator=self.generator)
 
 
 class Embedding(Module):
@@ -404,8 +431,8 @@ class Embedding(Module):
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.weight = init.normal_(_empty(num_embeddings, embedding_dim))
 
-    def forward(self, labels: Tensor) -> Tensor:
-        return F.embedding(labels, self.weight)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.embedding(input, self.weight)
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}"

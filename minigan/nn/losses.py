@@ -6,7 +6,7 @@ Next: functional.py.
 from __future__ import annotations
 
 from minigan import functional as F  # noqa: N812
-from minigan.nn.module import Module
+from minigan.nn.module import Buffer, Module
 from minigan.tensor import Tensor
 
 
@@ -18,11 +18,16 @@ class _Loss(Module):
 
 
 class BCELoss(_Loss):
-    """Binary cross entropy of probabilities: functional.binary_cross_entropy."""
+    """Binary cross entropy of probabilities: functional.binary_cross_entropy.
+
+    The weight is kept, moved and saved as a buffer, as in torch; so are those below.
+    """
+
+    weight: Buffer | None
 
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
-        self.weight = weight
+        self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
@@ -30,6 +35,9 @@ class BCELoss(_Loss):
 
 class BCEWithLogitsLoss(_Loss):
     """Binary cross entropy of logits: functional.binary_cross_entropy_with_logits."""
+
+    weight: Buffer | None
+    pos_weight: Buffer | None
 
     def __init__(
         self,
@@ -39,7 +47,8 @@ class BCEWithLogitsLoss(_Loss):
         pos_weight: Tensor | None = None,
     ) -> None:
         super().__init__(reduction=reduction)
-        self.weight, self.pos_weight = weight, pos_weight
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
@@ -54,8 +63,36 @@ class MSELoss(_Loss):
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
+class L1Loss(_Loss):
+    """Mean absolute error: functional.l1_loss."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.l1_loss(input, target, reduction=self.reduction)
+
+
 class CrossEntropyLoss(_Loss):
     """Cross entropy of a softmax over scores: functional.cross_entropy."""
 
+    weight: Buffer | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+        self.register_buffer("weight", weight)
+
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, reduction=self.reduction)
+        return F.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )

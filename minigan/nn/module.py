@@ -48,6 +48,7 @@ class Module:
     """The base of all layers and networks: subclasses write `forward`."""
 
     training: bool = True
+    _forward_pre_hooks: tuple[Callable[..., Any], ...] = ()  # who is told before each
     _forward_hooks: tuple[Callable[..., Any], ...] = ()  # who is told of each output
 
     def forward(self, *inputs: Any) -> Any:
@@ -55,6 +56,10 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
+        for hook in self._forward_pre_hooks:
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
         y = self.forward(*inputs, **named_inputs)
         for hook in self._forward_hooks:
             changed = hook(self, inputs, y)
@@ -74,6 +79,16 @@ class Module:
         """
         own = partial(hook)  # an object of its own, for `remove` to find: a hook may come twice
         self._forward_hooks = (*self._forward_hooks, own)
+        return RemovableHandle(self, own)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[[Any, tuple[Any, ...]], Any]
+    ) -> RemovableHandle:
+        """Call hook(module, inputs) before each forward pass; what it returns, unless None, takes
+        the inputs' place. All else as in `register_forward_hook`.
+        """
+        own = partial(hook)
+        self._forward_pre_hooks = (*self._forward_pre_hooks, own)
         return RemovableHandle(self, own)
 
     # ---- what is inside -----------------------------------------------------------------------
@@ -297,15 +312,17 @@ class Module:
 
 
 class RemovableHandle:
-    """What `register_forward_hook` returns: `remove()`, or the end of a `with`, ends the calls."""
+    """What registering a hook returns: `remove()`, or the end of a `with`, ends the calls."""
 
     def __init__(self, module: Module, hook: Callable[..., Any]) -> None:
         self.module, self.hook = module, hook
 
     def remove(self) -> None:
         """Call the hook no more. A second time changes nothing."""
-        hooks = self.module._forward_hooks
-        self.module._forward_hooks = tuple(hook for hook in hooks if hook is not self.hook)
+        for kind in ("_forward_pre_hooks", "_forward_hooks"):
+            hooks = getattr(self.module, kind)
+            if self.hook in hooks:
+                setattr(self.module, kind, tuple(hook for hook in hooks if hook is not self.hook))
 
     def __enter__(self) -> Self:
         return self
@@ -369,13 +386,13 @@ class Sequential(_Row):
         for name, module in named.items():
             self.add_module(name, module)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         for name, layer in self._own(Module):
             try:
-                x = layer(x)
+                input = layer(input)
             except ValueError as error:
                 raise _located(error, name, layer) from error
-        return x
+        return input
 
     def __getitem__(self, index: int | slice) -> Any:
         named = list(self._own(Module))[index]

@@ -120,3 +120,19 @@ def test_many_elements_in_channels_last_order(backend, small_pieces, name):
     (their_gx,) = torch.autograd.grad(their_y, their_x, torch.tensor(g.copy()))
     np.testing.assert_allclose(gx.numpy(), their_gx.numpy(), rtol=1e-10, atol=1e-12)
     assert y.array.strides == gx.array.strides == x.array.strides
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((3, 0), 1), ((0, 3), 1), ((0, 3), 0)])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_over_nothing(backend, name, shape, dim):
+    functions = [lambda x, f=f: getattr(f, name)(x, dim) for f in (F, theirs)]
+    assert_matches_torch(*functions, [np.zeros(shape)], backend=backend)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_in_another_type(backend, name):
+    x = Tensor(np.float32([1.0, 2.0, 4.0]), backend=backend)
+    y = getattr(F, name)(x, 0, dtype="float64")
+    expected = getattr(theirs, name)(torch.tensor([1.0, 2.0, 4.0]), 0, dtype=torch.float64)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y.numpy(), expected.numpy(), 1e-14)

@@ -104,7 +104,7 @@ def test_columns_first_in_memory(backend, rows):
 def test_gradient_of_batch_norm_adds_up_to_0(backend, seed, shape):
     """To shift a whole channel, or (without eps) to stretch it, changes nothing."""
     x = Tensor(inputs(seed, *shape, affine=False)[0], requires_grad=True, backend=backend)
-    y = ours(0.0)(x)
+    y = ours(1e-30)(x)
     (gx,) = grad(y, x, Tensor(np.random.default_rng(seed).normal(size=shape), backend=backend))
     others = (0, *range(2, len(shape)))
     np.testing.assert_allclose(gx.numpy().sum(others), 0, atol=1e-9)
@@ -181,7 +181,7 @@ def test_statistics_keep_their_type(backend):
 # ---- what cannot be normalized ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1), (1, 3, 1, 1), (0, 3)])
+@pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1), (1, 3, 1, 1)])
 def test_one_value_per_channel_is_an_error_in_training(backend, shape):
     x = Tensor(np.ones(shape, np.float32), backend=backend)
     with pytest.raises(ValueError, match="more than 1 value per channel, got shape"):
@@ -190,9 +190,104 @@ def test_one_value_per_channel_is_an_error_in_training(backend, shape):
     assert F.batch_norm(x, *mine).shape == shape
 
 
-def test_weight_and_bias_come_together(backend):
-    x, w, b = (Tensor(a, backend=backend) for a in inputs(1, 5, 3))
-    with pytest.raises(ValueError, match="weight and bias"):
-        F.batch_norm(x, None, None, w, training=True)
-    with pytest.raises(ValueError, match="weight and bias"):
-        F.batch_norm(x, None, None, None, b, training=True)
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4), (2, 3, 0, 4)])
+def test_no_numbers_are_normalized_to_none(backend, shape):
+    """torch's result and gradients, and statistics that stay."""
+    assert_matches_torch(ours(), theirs(), inputs(1, *shape), backend=backend)
+    mine, _ = statistics(backend)
+    F.batch_norm(Tensor(np.ones(shape), backend=backend), *mine, training=True)
+    assert mine[0].tolist() == [0.5, -1.0, 2.0] and mine[1].tolist() == [1.0, 0.3, 4.0]
+    assert_matches_torch(
+        lambda x: F.batch_norm(x, *mine),
+        lambda x: torch.nn.functional.batch_norm(x, *statistics(backend)[1]),
+        [np.ones(shape)],
+        backend=backend,
+    )
+
+
+@pytest.mark.parametrize("missing", ["weight", "bias"])
+@pytest.mark.parametrize("training", [True, False])
+def test_scale_without_shift_and_shift_without_scale(backend, missing, training):
+    x, w, _ = inputs(1, 4, 3, 2)
+    mine, torch_s = statistics(backend)
+    name = {"weight": "bias", "bias": "weight"}[missing]
+    assert_matches_torch(
+        lambda x, w: F.batch_norm(x, *mine, **{name: w}, training=training, momentum=0),
+        lambda x, w: torch.nn.functional.batch_norm(
+            x, *torch_s, **{name: w}, training=training, momentum=0
+        ),
+        [x, w],
+        2 if missing == "bias" else 1,  # torch's second order fails without a weight
+        tolerance=1e-9,
+        backend=backend,
+    )
+
+
+@pytest.mark.parametrize("eps", [0.0, -1.0])
+def test_eps_is_positive(eps):
+    x = Tensor(np.ones((4, 3, 2, 2)))
+    for normalize in (lambda x: ours(eps)(x), lambda x: F.instance_norm(x, eps=eps)):
+        with pytest.raises(ValueError, match="eps must be positive, not"):
+            normalize(x)
+
+
+# ---- instance norm and layer norm ---------------------------------------------------------------
+
+OTHERS = {
+    "instance": (
+        lambda x, *wb: F.instance_norm(x, None, None, *wb),
+        lambda x, *wb: torch.nn.functional.instance_norm(x, None, None, *wb),
+        (3,),
+    ),
+    "layer": (
+        lambda x, *wb: F.layer_norm(x, (5,), *wb),
+        lambda x, *wb: torch.nn.functional.layer_norm(x, (5,), *wb),
+        (5,),
+    ),
+    "layer 3": (
+        lambda x, *wb: F.layer_norm(x, [3, 4, 5], *wb, eps=1e-3),
+        lambda x, *wb: torch.nn.functional.layer_norm(x, [3, 4, 5], *wb, eps=1e-3),
+        (3, 4, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("affine", [0, 1, 2])
+@pytest.mark.parametrize("name", OTHERS)
+def test_instance_and_layer_norm(backend, name, affine):
+    mine, its, shape = OTHERS[name]
+    random = np.random.default_rng(1)
+    x = [random.normal(size=(2, 3, 4, 5)), *(random.normal(size=shape) for _ in range(affine))]
+    assert_matches_torch(mine, its, x, tolerance=1e-9, backend=backend)
+    small = [x[0][:1], *x[1:]]
+    check_gradients(mine, small, tolerance=1e-5, backend=backend)
+    assert_keeps_float32(mine, small, backend=backend)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_instance_and_layer_norm_keep_the_memory_order(backend, name):
+    x = channels_last(np.random.default_rng(1).normal(size=(2, 3, 4, 5)))
+    image = Tensor(x, requires_grad=True, backend=backend)
+    y = OTHERS[name][0](image)
+    (gx,) = grad(y, image, y.detach())
+    assert y.array.strides == gx.array.strides == image.array.strides
+
+
+def test_running_statistics_of_instance_norm(backend):
+    mine, torch_s = statistics(backend)
+    x = np.random.default_rng(1).normal(size=(2, 3, 4, 5))
+    for training in (True, True, False):
+        y = F.instance_norm(Tensor(x, backend=backend), *mine, use_input_stats=training)
+        its = torch.nn.functional.instance_norm(torch.tensor(x), *torch_s, use_input_stats=training)
+        np.testing.assert_allclose(y.numpy(), its.numpy(), atol=1e-10)
+    for a, b in zip(mine, torch_s, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
+
+
+def test_what_instance_and_layer_norm_refuse():
+    with pytest.raises(ValueError, match=r"more than 1 value per channel .* \(2, 3, 1, 1\)"):
+        F.instance_norm(Tensor(np.ones((2, 3, 1, 1))))
+    with pytest.raises(ValueError, match=r"\(2, 3\) must end in the dimensions \(4,\)"):
+        F.layer_norm(Tensor(np.ones((2, 3))), (4,))
+    with pytest.raises(ValueError, match="running ones are due"):
+        F.instance_norm(Tensor(np.ones((2, 3, 2, 2))), use_input_stats=False)

@@ -42,7 +42,22 @@ LAYERS = [
     ("BatchNorm1d", (5,), {"track_running_stats": False}, SIGNALS),
     ("BatchNorm2d", (5,), {}, IMAGES),
     ("BatchNorm2d", (5, 1e-3, None, False, False), {}, IMAGES),
+    ("BatchNorm1d", (5,), {"bias": False}, VECTORS),
+    ("InstanceNorm2d", (5,), {}, IMAGES),
+    ("InstanceNorm2d", (5, 1e-3, 0.3, True, True), {}, IMAGES),
+    ("InstanceNorm2d", (5,), {"affine": True, "bias": False}, IMAGES[0]),
+    ("LayerNorm", (4,), {}, IMAGES),
+    ("LayerNorm", ([3, 4], 1e-3), {"bias": False}, IMAGES),
+    ("LayerNorm", ((5,),), {"elementwise_affine": False}, VECTORS),
+    ("Upsample", (), {"scale_factor": 2}, IMAGES),
+    ("Upsample", ((4, 7), None, "bilinear"), {}, IMAGES),
+    ("Upsample", (), {"scale_factor": (2, 3), "mode": "bilinear", "align_corners": True}, IMAGES),
+    ("AvgPool2d", (2,), {}, IMAGES),
+    ("AvgPool2d", ((3, 2), 1, 1, True, False), {}, IMAGES),
+    ("Softmax", (1,), {}, VECTORS),
+    ("LogSoftmax", (-1,), {}, VECTORS),
     ("Dropout", (0.0,), {}, VECTORS),
+    ("Dropout2d", (0.0,), {}, IMAGES),
     ("Embedding", (7, 3), {}, np.array([[1, 6, 1], [0, 1, 4]])),
 ]
 NAMES = sorted({name for name, *_ in LAYERS} | {"Dropout", "ModuleList"})
@@ -234,6 +249,26 @@ def test_dropout_drops_in_training_only():
     assert repr(layer) == repr(T.Dropout(0.3))
     own = [nn.Dropout(0.3, generator=Generator(4))(x).tolist() for _ in range(2)]
     assert own[0] == own[1]
+
+
+def test_dropout2d_drops_whole_channels(backend):
+    layer = nn.Dropout2d(0.3)
+    x = Tensor(np.ones((50, 40, 2, 3), np.float32), backend=backend)
+    y = layer(x).numpy()
+    assert (y == y[:, :, :1, :1]).all()
+    assert set(np.unique(y)) == {0, np.float32(1 / 0.7)}
+    assert 0.25 < (y == 0).mean() < 0.35
+    assert layer.eval()(x) is x
+    with pytest.raises(ValueError, match=r"images are \(N, C, H, W\), got shape \(6, 5\)"):
+        nn.Dropout2d()(Tensor(VECTORS))
+
+
+@pytest.mark.filterwarnings("ignore:Implicit dimension")
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax"])
+@pytest.mark.parametrize("x", [VECTORS[0], VECTORS, SIGNALS, IMAGES], ids=["1", "2", "3", "4"])
+def test_softmax_guesses_torch_s_dimension(name, x):
+    ours, theirs = getattr(nn, name)(), getattr(T, name)()
+    np.testing.assert_allclose(ours(Tensor(x)).numpy(), theirs(torch.tensor(x)).numpy(), 1e-12)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1])

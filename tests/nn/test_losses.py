@@ -10,7 +10,7 @@ from minigan import Tensor, nn, zeros
 
 T = torch.nn
 RANDOM = np.random.default_rng(1)
-LOSSES = ["BCELoss", "BCEWithLogitsLoss", "MSELoss", "CrossEntropyLoss"]
+LOSSES = ["BCELoss", "BCEWithLogitsLoss", "MSELoss", "L1Loss", "CrossEntropyLoss"]
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -53,3 +53,12 @@ def test_targets_of_whole_numbers_keep_float32(loss):
     value = loss(x, Tensor(np.array([0, 1, 1])))
     assert value.dtype == np.float32
     assert value.item() == loss(x, Tensor([0.0, 1.0, 1.0])).item()
+
+
+def test_weights_are_buffers():
+    """As in torch: saved, loaded, moved and turned into another type with the module."""
+    loss = nn.BCEWithLogitsLoss(Tensor([1.0, 2.0]), pos_weight=Tensor([3.0, 4.0]))
+    theirs = T.BCEWithLogitsLoss(torch.ones(2), pos_weight=torch.ones(2))
+    assert list(loss.state_dict()) == list(theirs.state_dict()) == ["weight", "pos_weight"]
+    assert loss.double().weight.dtype == np.float64
+    assert list(nn.BCELoss().state_dict()) == [] and nn.BCELoss().weight is None

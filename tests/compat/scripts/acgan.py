@@ -1,0 +1,120 @@
+"""A GAN whose discriminator also names the digit: Softmax, torch.mul, .data.cpu()."""
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torchvision.transforms as transforms
+from start import equal
+from torch.autograd import Variable
+from torchvision import datasets
+
+cuda = True if torch.cuda.is_available() else False
+Tensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
+LongTensor = torch.cuda.LongTensor if cuda else torch.LongTensor
+losses = []
+
+dataloader = torch.utils.data.DataLoader(
+    datasets.MNIST(
+        "data",
+        train=True,
+        download=True,
+        transform=transforms.Compose(
+            [transforms.Resize(16), transforms.ToTensor(), transforms.Normalize([0.5], [0.5])]
+        ),
+    ),
+    batch_size=32,
+    shuffle=True,
+)
+
+
+def weights_init_normal(m):
+    classname = m.__class__.__name__
+    if classname.find("Conv") != -1:
+        torch.nn.init.normal_(m.weight.data, 0.0, 0.02)
+    elif classname.find("BatchNorm2d") != -1:
+        torch.nn.init.normal_(m.weight.data, 1.0, 0.02)
+        torch.nn.init.constant_(m.bias.data, 0.0)
+
+
+class Generator(nn.Module):
+    def __init__(self):
+        super(Generator, self).__init__()
+        self.label_emb = nn.Embedding(10, 10)
+        self.l1 = nn.Sequential(nn.Linear(10, 8 * 4**2))
+        self.conv_blocks = nn.Sequential(
+            nn.BatchNorm2d(8),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(8, 8, 3, stride=1, padding=1),
+            nn.BatchNorm2d(8, 0.8),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(8, 1, 3, stride=1, padding=1),
+            nn.Tanh(),
+        )
+
+    def forward(self, noise, labels):
+        out = self.l1(torch.mul(self.label_emb(labels), noise))
+        return self.conv_blocks(out.view(out.shape[0], 8, 4, 4))
+
+
+class Discriminator(nn.Module):
+    def __init__(self):
+        super(Discriminator, self).__init__()
+
+        def block(in_filters, out_filters, bn=True):
+            layers = [nn.Conv2d(in_filters, out_filters, 3, 2, 1)]
+            layers += [nn.LeakyReLU(0.2, inplace=True), nn.Dropout2d(0.0)]
+            if bn:
+                layers.append(nn.BatchNorm2d(out_filters, 0.8))
+            return layers
+
+        self.model = nn.Sequential(*block(1, 4, bn=False), *block(4, 8))
+        self.adv_layer = nn.Sequential(nn.Linear(8 * 4**2, 1), nn.Sigmoid())
+        self.aux_layer = nn.Sequential(nn.Linear(8 * 4**2, 10), nn.Softmax(dim=1))
+
+    def forward(self, img):
+        out = self.model(img)
+        out = out.view(out.shape[0], -1)
+        return self.adv_layer(out), self.aux_layer(out)
+
+
+adversarial_loss = torch.nn.BCELoss()
+auxiliary_loss = torch.nn.CrossEntropyLoss()
+generator, discriminator = equal(Generator(), 1), equal(Discriminator(), 2)
+
+if cuda:
+    generator.cuda()
+    discriminator.cuda()
+    adversarial_loss.cuda()
+
+optimizer_G = torch.optim.Adam(generator.parameters(), lr=0.0002, betas=(0.5, 0.999))
+optimizer_D = torch.optim.Adam(discriminator.parameters(), lr=0.0002, betas=(0.5, 0.999))
+
+for i, (imgs, labels) in enumerate(dataloader):
+    batch_size = imgs.shape[0]
+    valid = Variable(Tensor(batch_size, 1).fill_(1.0), requires_grad=False)
+    fake = Variable(Tensor(batch_size, 1).fill_(0.0), requires_grad=False)
+    real_imgs = Variable(imgs.type(Tensor))
+    labels = Variable(labels.type(LongTensor))
+
+    optimizer_G.zero_grad()
+    z = Variable(Tensor(np.random.normal(0, 1, (batch_size, 10))))
+    gen_labels = Variable(LongTensor(np.random.randint(0, 10, batch_size)))
+    gen_imgs = generator(z, gen_labels)
+    validity, pred_label = discriminator(gen_imgs)
+    g_loss = 0.5 * (adversarial_loss(validity, valid) + auxiliary_loss(pred_label, gen_labels))
+    g_loss.backward()
+    optimizer_G.step()
+
+    optimizer_D.zero_grad()
+    real_pred, real_aux = discriminator(real_imgs)
+    d_real_loss = (adversarial_loss(real_pred, valid) + auxiliary_loss(real_aux, labels)) / 2
+    fake_pred, fake_aux = discriminator(gen_imgs.detach())
+    d_fake_loss = (adversarial_loss(fake_pred, fake) + auxiliary_loss(fake_aux, gen_labels)) / 2
+    d_loss = (d_real_loss + d_fake_loss) / 2
+    pred = np.concatenate([real_aux.data.cpu().numpy(), fake_aux.data.cpu().numpy()], axis=0)
+    gt = np.concatenate([labels.data.cpu().numpy(), gen_labels.data.cpu().numpy()], axis=0)
+    d_acc = np.mean(np.argmax(pred, axis=1) == gt)
+    d_loss.backward()
+    optimizer_D.step()
+    losses += [d_loss.item(), g_loss.item(), float(d_acc)]
