@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import minigan as mg
 from minigan.tensor import Elementwise, FusedOp, Op, Tensor
-from minigan.testing import assert_matches_torch, check_gradients
+from minigan.testing import assert_matches_torch
 
 
 def leaf(backend, *shape, seed=0, dtype=np.float64):
@@ -290,32 +290,6 @@ def test_backward_with_create_graph_makes_grad_differentiable(backend):
     assert not x.grad.requires_grad
 
 
-class Square(FusedOp):
-    """y = x²"""
-
-    def formula(self, x):
-        self.differentiated = True
-        return x * x
-
-    def forward(self, x):
-        return x * x
-
-    def backward_arrays(self, g, y):
-        return (2 * g * self.inputs[0].array,)
-
-
-def test_fused_op_runs_its_arrays_or_differentiates_its_formula(backend):
-    x, op = leaf(backend, 3), Square()
-    y = op(x)
-    mg.grad(y.sum(), x, retain_graph=True)
-    assert not hasattr(op, "differentiated")
-    (g,) = mg.grad(y.sum(), x, create_graph=True)
-    assert op.differentiated
-    (second,) = mg.grad(g.sum(), x)
-    assert second.tolist() == [2, 2, 2]
-    check_gradients(lambda x: Square()(x.exp()).exp(), [x], 3, backend=backend)
-
-
 # ---- freeing ------------------------------------------------------------------------------------
 
 
@@ -362,69 +336,7 @@ def test_backward_frees_the_tensors_in_between(backend):
     assert between() is None and op.inputs == ()
 
 
-# ---- recording or not ---------------------------------------------------------------------------
-
-
-def test_no_grad_and_its_kin(backend):
-    x = leaf(backend, 3)
-    with mg.no_grad():
-        assert not mg.is_grad_enabled() and not (x * 2).requires_grad
-        with mg.enable_grad():
-            assert (x * 2).requires_grad
-        assert not (x * 2).requires_grad
-        with mg.set_grad_enabled(True):
-            assert mg.is_grad_enabled()
-    with mg.set_grad_enabled(False):
-        assert (x * 2).op is None
-    assert mg.is_grad_enabled()
-
-
-def test_no_grad_as_a_bare_decorator():
-    @mg.no_grad
-    def without(x):
-        return x * 2
-
-    @mg.enable_grad
-    def with_it(x):
-        return x * 2
-
-    x = mg.ones(2).requires_grad_()
-    assert not without(x).requires_grad
-    with mg.no_grad():
-        assert with_it(x).requires_grad
-
-
-def test_no_grad_does_not_pretend_to_reach_into_a_generator():
-    with pytest.raises(TypeError, match="numbers is a generator"):
-
-        @mg.no_grad()
-        def numbers():
-            yield 1
-
-
-def test_no_grad_ends_with_an_error():
-    with pytest.raises(KeyError), mg.no_grad():
-        raise KeyError
-    assert mg.is_grad_enabled()
-
-
-def test_one_no_grad_entered_twice():
-    off = mg.no_grad()
-    with off:
-        with mg.enable_grad(), off:
-            assert not mg.is_grad_enabled()
-        assert not mg.is_grad_enabled()
-    assert mg.is_grad_enabled()
-
-
-def test_no_grad_as_decorator_also_of_a_recursive_function():
-    @mg.no_grad()
-    def count_down(n):
-        assert not mg.is_grad_enabled()
-        return n if n == 0 else count_down(n - 1)
-
-    assert count_down(3) == 0
-    assert mg.is_grad_enabled()
+# ---- threads -----------------------------------------------------------------------------------
 
 
 def in_threads(*functions):
@@ -444,50 +356,6 @@ def in_threads(*functions):
         thread.join(timeout=60)
     if errors:
         raise errors[0]
-
-
-def test_no_grad_is_a_matter_of_one_thread():
-    meet = threading.Barrier(2, timeout=60)
-
-    @mg.no_grad()
-    def sample():
-        meet.wait()  # both are inside one decorated function now
-        meet.wait()
-
-    def sampler():
-        sample()
-        assert mg.is_grad_enabled()
-
-    def trainer():
-        meet.wait()
-        assert mg.is_grad_enabled()
-        meet.wait()
-
-    in_threads(sampler, sampler)
-    in_threads(sampler, trainer)
-
-
-def test_one_decorated_function_in_two_threads_that_record_and_do_not():
-    """Entered by the first, then the second; left by the first, then the second."""
-    entered = [threading.Event(), threading.Event()]
-    left = threading.Event()
-
-    @mg.no_grad()
-    def sample(wait):
-        wait()
-
-    def recording():
-        sample(lambda: (entered[0].set(), entered[1].wait(60)))
-        left.set()
-        assert mg.is_grad_enabled()
-
-    @mg.no_grad()
-    def not_recording():
-        entered[0].wait(60)
-        sample(lambda: (entered[1].set(), left.wait(60)))
-        assert not mg.is_grad_enabled()
-
-    in_threads(recording, not_recording)
 
 
 def test_threads_have_graphs_of_their_own(backend):
@@ -714,30 +582,6 @@ def test_shapes_that_do_not_fit_name_the_op(backend):
         mg.zeros(2, 3, backend=backend) + mg.zeros(4, backend=backend)
 
 
-# ---- NaN and infinity ---------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_anomalies_are_found_where_they_arise(backend):
-    class Overflow(FusedOp):
-        """y = x, with a derivative that is infinite."""
-
-        def forward(self, x):
-            return x.copy()
-
-        def backward_arrays(self, g, y):
-            return (g / 0,)
-
-    x = Tensor(np.array([1.0, 0.0]), requires_grad=True, backend=backend)
-    with mg.detect_anomaly():
-        with pytest.raises(FloatingPointError, match=r"the result of Log on shapes \(2,\)"):
-            x.log()
-        y = Overflow()(x).sum()
-        with pytest.raises(FloatingPointError, match=r"gradient made by Overflow for shape \(2,\)"):
-            y.backward()
-    x.log()  # nobody looks any more
-
-
 # ---- types --------------------------------------------------------------------------------------
 
 
@@ -745,27 +589,3 @@ def test_gradient_has_the_type_of_its_tensor(backend):
     x, y = leaf(backend, 3, dtype=np.float32), leaf(backend, 3)
     (x * y).sum().backward()
     assert (x.grad.dtype, y.grad.dtype) == (np.float32, np.float64)
-
-
-# ---- set_grad_enabled ---------------------------------------------------------------------------
-
-
-def test_set_grad_enabled_is_a_statement_a_block_and_a_decorator():
-    for lib in (mg, torch):
-        x = lib.ones(2, requires_grad=True)
-        try:
-            lib.set_grad_enabled(False)
-            assert not lib.is_grad_enabled() and not (x * 2).requires_grad
-            with lib.set_grad_enabled(True):
-                assert (x * 2).requires_grad
-            assert not lib.is_grad_enabled()
-        finally:
-            lib.set_grad_enabled(True)
-
-        @lib.set_grad_enabled(False)
-        def double(x):
-            return x * 2  # noqa: B023
-
-        assert lib.is_grad_enabled()
-        assert not double(x).requires_grad
-        assert lib.is_grad_enabled()
