@@ -229,10 +229,10 @@ CASES = {
             leaf_overwritten_while_recording,
             condition_overwritten,
             index_overwritten,
-            labels_overwritten,
             backward_twice,
             two_losses_of_one_part,
         ],
+        ("right", "error"): [labels_overwritten],
         ("error", "right"): [written_into_another, unneeded_input_overwritten],
         ("right", "right"): [
             copy_overwritten,
