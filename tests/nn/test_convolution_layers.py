@@ -34,6 +34,7 @@ def test_arguments_have_torchs_names_order_and_defaults(ours: Any, theirs: Any) 
         {"stride": 2, "padding": 1, "bias": False},
         {"stride": (2, 1), "padding": (0, 3), "dilation": 2},
         {"kernel_size": (2, 3), "dilation": (1, 3)},
+        {"in_channels": 6, "out_channels": 4, "groups": 2, "bias": False},
     ],
 )
 def test_it_prints_computes_and_saves_as_torchs(
@@ -46,7 +47,7 @@ def test_it_prints_computes_and_saves_as_torchs(
     shapes = {name: tuple(array.shape) for name, array in state.items()}
     assert {name: array.shape for name, array in mine.state_dict().items()} == shapes
     mine.load_state_dict({name: array.numpy() for name, array in state.items()})
-    x = np.random.default_rng(0).normal(size=(2, 3, 11, 9))
+    x = np.random.default_rng(0).normal(size=(2, arguments["in_channels"], 11, 9))
     for batch in (x, x[0]):  # and a single image
         expected = its(torch.tensor(batch)).detach().numpy()
         np.testing.assert_allclose(mine(Tensor(batch)).numpy(), expected, atol=1e-12)

@@ -153,3 +153,18 @@ def test_a_handle_s_module_is_freed_without_the_garbage_collector():
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_hook_before_the_forward_pass_sees_and_may_replace_the_inputs():
+    layer, seen = nn.ReLU(), []
+    x = Tensor([-1.0, 2.0])
+    handle = layer.register_forward_pre_hook(lambda module, inputs: seen.append((module, inputs)))
+    assert layer(x).tolist() == [0, 2]
+    assert seen[0][0] is layer and seen[0][1][0] is x
+    with layer.register_forward_pre_hook(lambda module, inputs: -inputs[0]):
+        assert layer(x).tolist() == [1, 0]
+    with layer.register_forward_pre_hook(lambda module, inputs: (inputs[0] * 3,)):
+        assert layer(x).tolist() == [0, 6]
+    handle.remove()
+    handle.remove()  # changes nothing
+    assert layer(x).tolist() == [0, 2] and len(seen) == 3
