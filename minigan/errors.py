@@ -24,4 +24,4 @@ def as_user_error(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UserError(f"{what} ({reason}).") from error
+        raise UserError(f"{what} ({reason})") from error

@@ -61,7 +61,7 @@ def make_folder(folder: Path) -> None:
         if place.is_symlink() and not place.exists():
             raise UserError(
                 f"{place} is a link to {os.readlink(place)}, which is not there: make that folder, "
-                "or remove the link."
+                "or remove the link"
             )
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -133,5 +133,5 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
                 raise ValueError(f"line {number} has {len(row)} cells, and line 1 {len(header)}")
         table = np.array(rows, dtype=np.float64).reshape(len(rows), len(header))
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as a table of metrics: {error}.") from error
+        raise UserError(f"{path} cannot be read as a table of metrics: {error}") from error
     return {name: table[:, column] for column, name in enumerate(header)}

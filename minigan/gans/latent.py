@@ -28,13 +28,11 @@ def latent_walk(start: Any, end: Any, steps: int, *, spherical: bool = True) -> 
     """
     start, end = _host(start), _host(end)
     if start.shape != end.shape:
-        raise UserError(
-            f"A walk needs two vectors of one shape, not {start.shape} and {end.shape}."
-        )
+        raise UserError(f"A walk needs two vectors of one shape, not {start.shape} and {end.shape}")
     if not isinstance(steps, int | np.integer) or steps < 2:
-        raise UserError(f"A walk from one vector to another has at least 2 steps, not {steps}.")
+        raise UserError(f"A walk from one vector to another has at least 2 steps, not {steps}")
     if start.size == 0 or not (np.isfinite(start).all() and np.isfinite(end).all()):
-        raise UserError("A walk needs two vectors of finite numbers, at least one in each.")
+        raise UserError("A walk needs two vectors of finite numbers, at least one in each")
     t = np.linspace(0, 1, steps).reshape(-1, *[1] * start.ndim)  # (steps, 1, ...)
     angle = _angle(start, end)
     if spherical and math.sin(angle) > 1e-6:
@@ -56,5 +54,5 @@ def _host(values: Any) -> np.ndarray:
     """A vector of floats: whole numbers could only stand still or jump."""
     array = np.asarray(values.numpy() if hasattr(values, "numpy") else values)
     if array.dtype.kind not in "fiub":
-        raise UserError(f"A walk needs vectors of numbers, not of {array.dtype}.")
+        raise UserError(f"A walk needs vectors of numbers, not of {array.dtype}")
     return array if array.dtype.kind == "f" else array.astype(np.float32)

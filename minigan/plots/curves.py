@@ -40,7 +40,7 @@ def save_losses(
     losses += [name for name in values if name == "distance"]
     beliefs = [name for name in values if name.startswith("D(")]
     if not losses or "iteration" not in values:
-        raise UserError(f"There is no loss to plot: the columns are {', '.join(values) or 'none'}.")
+        raise UserError(f"There is no loss to plot: the columns are {', '.join(values) or 'none'}")
     _refuse_uneven({name: values[name] for name in ("iteration", *losses, *beliefs)})
     get_ready(path.parent)
     from matplotlib.figure import Figure
@@ -62,9 +62,9 @@ def _checked(name: str, column: Any) -> np.ndarray:
     try:
         values = np.asarray(on_host(column), dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise UserError(f"The column {name!r} does not hold numbers: {error}.") from error
+        raise UserError(f"The column {name!r} does not hold numbers: {error}") from error
     if values.ndim != 1:
-        raise UserError(f"The column {name!r} must be a list of numbers, not {values.shape}.")
+        raise UserError(f"The column {name!r} must be a list of numbers, not {values.shape}")
     return values
 
 

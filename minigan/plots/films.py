@@ -36,14 +36,12 @@ def save_animation(
     milliseconds = whole("milliseconds", milliseconds, 0, 655_350)
     last_milliseconds = whole("last_milliseconds", last_milliseconds, 0, 655_350)
     if len(frames) == 0:
-        raise UserError(f"{path} would have no frames: give at least one picture.")
+        raise UserError(f"{path} would have no frames: give at least one picture")
     chosen = np.linspace(len(frames) - 1, 0, min(most, len(frames))).round().astype(int)[::-1]
     images = [_as_image(frames[i]) for i in chosen]
     if len({(image.size, image.mode) for image in images}) > 1:
         kinds = sorted({f"{image.size} {image.mode}" for image in images})
-        raise UserError(
-            f"All frames of {path} must have one size and kind, not {', '.join(kinds)}."
-        )
+        raise UserError(f"All frames of {path} must have one size and kind, not {', '.join(kinds)}")
     first, *rest = _in_32_grays(images) if images[0].mode == "L" else _in_256_colors(images)
     options = {
         "append_images": rest,
@@ -62,7 +60,7 @@ def _as_image(frame: Any) -> Image.Image:
             with Image.open(frame) as image:
                 return image.convert("L" if image.mode == "L" else "RGB")
         except OSError as error:
-            raise UserError(f"{frame} cannot be read as a picture: {error}.") from error
+            raise UserError(f"{frame} cannot be read as a picture: {error}") from error
     return image_of(frame)
 
 

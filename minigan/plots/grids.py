@@ -64,7 +64,7 @@ def image_grid(
         return picture
     labels = list(labels)
     if len(labels) != count:
-        raise UserError(f"There are {count} images and {len(labels)} labels; give one for each.")
+        raise UserError(f"There are {count} images and {len(labels)} labels; give one for each")
     places = [(left + width / 2, top + height + font_size / 2 + 2) for top, left in corners]
     ink = "black" if background > 127 else "white"
     return _write(picture, places, labels, font_size, ink)
@@ -118,7 +118,7 @@ def filter_grid(weights: Any, *, columns: int | None = None, scale: int | None =
     weights = _known(weights)
     if weights.ndim != 4 or weights.size == 0:
         raise UserError(
-            f"Filters must be (out, in, height, width), none of them 0, not {weights.shape}."
+            f"Filters must be (out, in, height, width), none of them 0, not {weights.shape}"
         )
     if weights.shape[1] != 3:
         columns = columns or (weights.shape[1] if weights.shape[1] > 1 else None)
@@ -139,7 +139,7 @@ def activation_grid(maps: Any, *, columns: int | None = None, scale: int | None 
     maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
     if maps.ndim != 3 or maps.size == 0:
         raise UserError(
-            f"Feature maps must be of one image, (channels, H, W), none 0, not {maps.shape}."
+            f"Feature maps must be of one image, (channels, H, W), none 0, not {maps.shape}"
         )
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
     maps = (maps - low) / np.where(high > low, high - low, 1)
@@ -155,7 +155,7 @@ def _known(values: Any) -> np.ndarray:
     """float64, with 0 for NaN and infinity."""
     array = on_host(values)
     if array.dtype.kind not in "fiub":
-        raise UserError(f"What a picture shows must be numbers, not {array.dtype}.")
+        raise UserError(f"What a picture shows must be numbers, not {array.dtype}")
     return np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
@@ -165,12 +165,12 @@ def _as_pixels(images: Any, value_range: tuple[float, float]) -> np.ndarray:
     if images.ndim != 4 or images.shape[1] not in (1, 3) or images.size == 0:
         raise UserError(
             f"Images must be (N, C, H, W) with 1 or 3 channels and at least one pixel, "
-            f"not {images.shape}."
+            f"not {images.shape}"
         )
     if images.dtype == np.uint8:
         return images
     if not np.issubdtype(images.dtype, np.floating):
-        raise UserError(f"Images must be uint8 or float, not {images.dtype}.")
+        raise UserError(f"Images must be uint8 or float, not {images.dtype}")
     low, high = _ends(value_range)
     levels = (images.astype(np.float64) - low) * (255 / (high - low))
     return np.nan_to_num(levels, nan=0.0).clip(0, 255).round().astype(np.uint8)
@@ -185,7 +185,7 @@ def _ends(value_range: Any) -> tuple[float, float]:
     if not different:
         raise UserError(
             "value_range must be two different numbers, what is black and what is white, such as "
-            f"(-1, 1), not {value_range!r}."
+            f"(-1, 1), not {value_range!r}"
         )
     return low, high
 

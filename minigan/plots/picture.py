@@ -37,7 +37,7 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
         number = least - 1
     if number < least or (most is not None and number > most):
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise UserError(f"{name} must be a whole number {bounds}, not {value!r}.")
+        raise UserError(f"{name} must be a whole number {bounds}, not {value!r}")
     return number
 
 
@@ -48,7 +48,7 @@ def on_host(values: Any) -> np.ndarray:
 def checked_name(path: PathLike, ending: str) -> Path:
     path = Path(path)
     if path.suffix.lower() != ending:
-        raise UserError(f"The name of {path} must end in {ending}.")
+        raise UserError(f"The name of {path} must end in {ending}")
     return path
 
 

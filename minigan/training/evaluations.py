@@ -88,7 +88,7 @@ class Evaluations:
         except FileNotFoundError:
             return []
         except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-            raise UserError(f"{self.path} cannot be read ({error}); move it away.") from error
+            raise UserError(f"{self.path} cannot be read ({error}); move it away") from error
 
     def _write(self) -> None:
         if not self.rows:

@@ -78,11 +78,11 @@ class RunFolder:
         settings or somebody else's files, and for one that another process is writing to.
         """
         if resume and overwrite:
-            raise UserError("--resume goes on with a run and --overwrite removes it: choose one.")
+            raise UserError("--resume goes on with a run and --overwrite removes it: choose one")
         check_plain(config, "config")
         folder = cls(Path(path), json.loads(json.dumps(config)), also_made)
         if folder.path.exists() and not folder.path.is_dir():
-            raise UserError(f"{folder.path} is a file; a run needs a folder.")
+            raise UserError(f"{folder.path} is a file; a run needs a folder")
         with writing(folder.path):
             make_folder(folder.path)
         with writing(folder.path), one_at_a_time(folder.path):
@@ -282,7 +282,7 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         config = json.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as settings of a run: {error}.") from error
+        raise UserError(f"{path} cannot be read as settings of a run: {error}") from error
     if not isinstance(config, dict) or config.pop(MARK, None) != FORMAT:
         raise UserError(f"{path} is not from a minigan run. Choose another folder.")
     return config

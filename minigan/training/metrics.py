@@ -55,7 +55,7 @@ class Metrics:
         if not self.path.exists():
             return
         if not self.path.is_file():
-            raise UserError(f"{self.path} is not a plain file; move it away.")
+            raise UserError(f"{self.path} is not a plain file; move it away")
         with open(self.path, encoding="utf-8", errors="replace", newline="") as file:
             header, *rows = file.read().split("\n")[:-1] or [""]  # after the last \n: half a line
         kept = [row for row in rows if 0 <= _iteration_of(row) <= iteration]
@@ -67,7 +67,7 @@ class Metrics:
                 self._columns = next(csv.reader([header]))
             except csv.Error as error:
                 raise UserError(
-                    f"{self.path} is no table of metrics ({error}); move it away."
+                    f"{self.path} is no table of metrics ({error}); move it away"
                 ) from error
             with atomic_write(self.path) as temporary:
                 temporary.write_bytes("".join(f"{line}\n" for line in [header, *kept]).encode())
