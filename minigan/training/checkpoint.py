@@ -42,9 +42,9 @@ def save_checkpoint(
 ) -> None:
     """Write `tensors` and `metadata` to `path`, keeping the last one as `<path>.previous`.
 
-    Arrays may have any shape, () included, and any dtype of bool, (u)int8-64, float16-64 or
-    complex64. Metadata is plain: str, int of any size, float, bool, None, lists and dicts of
-    these (a tuple comes back as a list).
+    Arrays may have any shape, () included, and any dtype of bool, (u)int8-64 or float16-64.
+    Metadata is plain: str, int of any size, float, bool, None, lists and dicts of these (a tuple
+    comes back as a list).
 
     One process may save to a path at a time. At every instant, a crash in the middle included,
     `path` or `<path>.previous` is a whole checkpoint. A full disk is a UserError and leaves both.
