@@ -15,25 +15,6 @@ from minigan.gans.base import GAN, Losses
 from minigan.tensor import Tensor
 
 
-def refuse_small_batches(gan: GAN, loader: DataLoader) -> None:
-    """Raise UserError if the last batch of an epoch is too small to play a round with.
-
-    To be called before anything begins: the first epoch of a large set may take a day.
-    """
-    norm, smallest = gan.has_batch_norm(), loader.smallest_batch
-    if smallest >= gan.parts * (2 if norm else 1):
-        return
-    left = f"{len(loader.dataset)} images in batches of {loader.batch_size} leave a batch of"
-    which = f"which a round cannot cut into {gan.parts} batches"
-    which += " of two or more: batch norm cannot learn from one" if norm else ""
-    if gan.parts == 1:
-        which = "which batch norm cannot learn from"
-    images = "one image" if smallest == 1 else f"{smallest} images"
-    raise UserError(
-        f"{left} {images}, {which}: choose another --batch-size or --train-count, or drop_last"
-    )
-
-
 class Report(NamedTuple):
     """What has just happened. The losses are tensors: reading one from a GPU waits for it."""
 
@@ -77,3 +58,22 @@ def train(
             yield Report(iteration, epoch, len(chosen), losses)
             if iteration == max_steps:
                 return
+
+
+def refuse_small_batches(gan: GAN, loader: DataLoader) -> None:
+    """Raise UserError if the last batch of an epoch is too small to play a round with.
+
+    To be called before anything begins: the first epoch of a large set may take a day.
+    """
+    norm, smallest = gan.has_batch_norm(), loader.smallest_batch
+    if smallest >= gan.parts * (2 if norm else 1):
+        return
+    left = f"{len(loader.dataset)} images in batches of {loader.batch_size} leave a batch of"
+    which = f"which a round cannot cut into {gan.parts} batches"
+    which += " of two or more: batch norm cannot learn from one" if norm else ""
+    if gan.parts == 1:
+        which = "which batch norm cannot learn from"
+    images = "one image" if smallest == 1 else f"{smallest} images"
+    raise UserError(
+        f"{left} {images}, {which}: choose another --batch-size or --train-count, or drop_last"
+    )
