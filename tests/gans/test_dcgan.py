@@ -208,7 +208,7 @@ def test_twenty_rounds_are_torchs(loss: str, backend: Backend) -> None:
     gan = DCGAN(recipe, seed=3, backend=backend, dtype="float64")
     networks = [network.double() for network in torch_pair(recipe)]
     for network, ours in zip(networks, (gan.generator, gan.discriminator), strict=True):
-        state = {name: gan.backend.to_numpy(a) for name, a in ours.state_dict().items()}
+        state = {name: x.numpy() for name, x in ours.state_dict().items()}
         network.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
     random = np.random.default_rng(0)
     sizes = [6] * 19 + [4]  # the last batch of an epoch is smaller
@@ -226,7 +226,7 @@ def test_twenty_rounds_are_torchs(loss: str, backend: Backend) -> None:
     assert list(losses) == ["D loss", "G loss", "D(x)", "D(G(z1))", "D(G(z2))"]
     for network, ours in zip(networks, (gan.generator, gan.discriminator), strict=True):
         for name, array in network.state_dict().items():
-            mine = gan.backend.to_numpy(ours.state_dict()[name])
+            mine = ours.state_dict()[name].numpy()
             np.testing.assert_allclose(mine, array.numpy(), rtol=1e-7, atol=1e-9, err_msg=name)
     # Three looks of D a round, one of G: so D's running statistics are two thirds fakes'.
     assert int(gan.discriminator.main[3].num_batches_tracked.item()) == 60
