@@ -29,9 +29,9 @@ def draw(path, before="", after="", **environment):
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_elsewhere", "abacus"])
-def test_a_way_to_open_windows_that_is_not_there(tmp_path, backend):
-    done = draw(tmp_path / "losses.png", MPLBACKEND=backend)
+@pytest.mark.parametrize("named", ["module://matplotlib_inline.backend_elsewhere", "abacus"])
+def test_a_way_to_open_windows_that_is_not_there(tmp_path, named):
+    done = draw(tmp_path / "losses.png", MPLBACKEND=named)
     assert done.returncode == 0, done.stderr
 
 
@@ -41,15 +41,15 @@ def test_one_that_is_there_is_kept(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("backend", ["abacus", "agg"])
-def test_only_the_folder_of_the_picture_can_be_written(tmp_path, backend):
+@pytest.mark.parametrize("named", ["abacus", "agg"])
+def test_only_the_folder_of_the_picture_can_be_written(tmp_path, named):
     nowhere = f"""
 import tempfile
 def no_folder():
     raise FileNotFoundError("no usable temporary directory")
 tempfile._get_default_tempdir = no_folder
 os.environ["MPLCONFIGDIR"] = "/proc/nowhere"
-os.environ["MPLBACKEND"] = "{backend}"
+os.environ["MPLBACKEND"] = "{named}"
 """
     done = draw(tmp_path / "losses.png", before=nowhere)
     assert done.returncode == 0, done.stderr
