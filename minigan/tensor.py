@@ -684,7 +684,8 @@ class Tensor(Node):
         return self._places(self.array.argmin, dim, keepdim)
 
     def _places(self, find: Callable[..., Array], dim: int | None, keepdim: bool) -> Tensor:
-        places = Tensor.of(find(axis=None if dim is None else _axis(dim, self.ndim)))
+        axis = None if dim is None else _axis(dim, self.ndim)
+        places = Tensor.of(find(axis=axis if self.ndim else None))  # CuPy's number has no axis 0
         if not keepdim:
             return places
         axes = _axes(dim, self.ndim)

@@ -994,3 +994,11 @@ def test_a_function_of_an_array_says_that_it_takes_tensors(name):
     with pytest.raises(TypeError, match=f"{name} is a function of a Tensor, not of a ndarray"):
         getattr(mg, name)(np.ones(3))
     assert mg.sum(input=mg.ones(3)).item() == 3  # torch's name for it
+
+
+def test_a_number_has_one_place(backend):
+    x = mg.tensor(3.0, backend=backend)
+    assert [x.argmax(0).item(), x.argmin(-1).item(), x.argmax(0, keepdim=True).item()] == [0, 0, 0]
+    assert x.max(0).values.item() == 3 and x.min(0).indices.item() == 0
+    with pytest.raises(IndexError):
+        x.argmax(1)
