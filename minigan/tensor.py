@@ -20,6 +20,7 @@ import numpy as np
 
 from minigan.backend import Backend, backend_of, get_backend
 from minigan.backend.device import Device, backend_named, device_of
+from minigan.distributed.communicator import ranks
 from minigan.engine.arithmetic import (
     Abs,
     Add,
@@ -408,15 +409,23 @@ class Tensor(Node):
         gradient: Tensor | Array | None = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add d(self)/d(leaf) to the `.grad` of every leaf that this tensor was made from.
 
+        With `inputs`, to that of these leaves alone; what only leads to others is not computed.
         `gradient` weights the elements of self, and has its shape; a single number needs none.
         The graph is freed on the way unless `retain_graph` (by default, `create_graph`).
+
+        A single number is taken for a mean over this rank's rows of a batch. Where several
+        processes share the batch, it counts for its share of the mean over all rows.
         """
         retain = create_graph if retain_graph is None else retain_graph
         seed = seed_of(self, gradient)
-        leaves, table = walk([self], [seed], None, create_graph, retain)
+        if gradient is None and ranks().size > 1:
+            seed = seed * ranks().weight
+        wanted = None if inputs is None else _leaves_among(inputs)
+        leaves, table = walk([self], [seed], wanted, create_graph, retain)
         given: list[Array] = [owner(seed.array)]
         for leaf in leaves:
             g = table.get(leaf.order)
@@ -956,6 +965,17 @@ def _axis(dim: int, ndim: int) -> int:
     if not -max(ndim, 1) <= dim < max(ndim, 1):
         raise IndexError(f"dimension {dim} does not exist in a tensor of {ndim} dimensions")
     return dim % max(ndim, 1)
+
+
+def _leaves_among(inputs: Tensor | Sequence[Tensor]) -> set[int]:
+    """The creation numbers of what shall get a gradient."""
+    for x in [inputs] if isinstance(inputs, Tensor) else inputs:
+        if x.op is not None:
+            raise ValueError(
+                f"backward: an input of shape {x.shape} was computed, by {x.op.name}, and only "
+                "leaves have a .grad; use grad() for it"
+            )
+    return {x.order for x in ([inputs] if isinstance(inputs, Tensor) else inputs)}
 
 
 def _axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:

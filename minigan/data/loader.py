@@ -15,7 +15,7 @@ each batch is gathered and scaled there. A batch is numbers first and images lat
 Above the dotted line the host decides, once an epoch and once a batch. What is below it depends on
 the numbers alone, so a GPU can record it together with the networks' work, and play it again with
 other numbers (training/loop.py does that). Who only wants images writes a `for` loop, which has
-no bookmark. Next: mnist.py, where such a set comes from.
+no bookmark. Next: parts.py, where many processes share a batch.
 """
 
 from __future__ import annotations
@@ -153,6 +153,9 @@ class DataLoader:
             for chosen in loader.deal():  # the rest of this epoch
                 images, labels = loader.batch(chosen)
                 ...
+
+    Where many processes train together, `deal` deals the same batches to all of them, and
+    `my_part` (parts.py) says which rows of one are a process's own.
 
     dataset: the images. Their bytes are brought to the backend once, here.
     batch_size: images in a batch. The last batch of an epoch holds what is left over.

@@ -1,6 +1,6 @@
 """Shape: the ops that compute nothing and only move numbers, or views of them, about.
 
-Next: ../tensor.py, all of it under torch's names.
+Next: all_sum.py, the op of many processes.
 """
 
 from __future__ import annotations
