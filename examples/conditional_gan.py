@@ -11,6 +11,7 @@ import numpy as np
 
 from minigan import plots
 from minigan.data import mnist
+from minigan.distributed import ranks
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.conditional_gan import RECIPES, ConditionalGAN
@@ -41,6 +42,8 @@ def one_class_per_column(gan: GAN) -> Tensor:
 
 def draw_digit(options: argparse.Namespace) -> None:
     """A page of one digit, from the checkpoint of the run."""
+    if ranks().rank > 0:  # one page is enough
+        return
     gan = load_gan(options.out, backend=options.backend)
     if not isinstance(gan, ConditionalGAN):
         raise UserError(f"{options.out} holds a {gan.name}, which cannot be asked for a digit")
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         image_shape=dataset.images.shape[1:],
         drop_last=options.n_critic > 1,  # what is left over can hardly be cut into as many batches
     )
-    gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend)
+    gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend, dtype=options.dtype)
     loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic)
     code = run(
         gan,

@@ -17,6 +17,7 @@ import numpy as np
 
 from minigan import plots
 from minigan.data import DataLoader, ImageDataset, cifar10, image_folder, mnist
+from minigan.distributed import ranks
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.dcgan import DCGAN, LOSSES, RECIPES, smallest_map
@@ -148,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dataset = read_images(options).first(options.train_count)
     _, channels, size, _ = dataset.images.shape
     recipe = with_flags(RECIPES[options.recipe], options, image_size=size, channels=channels)
-    gan = DCGAN(recipe, seed=options.seed, backend=options.backend)
+    gan = DCGAN(recipe, seed=options.seed, backend=options.backend, dtype=options.dtype)
     loader = loader_for(gan, dataset, seed=options.seed)
     code = run(
         gan,
@@ -159,7 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         describe=tutorials_line(loader, recipe.epochs),
         reference=digits_to_compare(options, gan.backend),
     )
-    draw_pictures(gan, loader, options)
+    if ranks().rank == 0:
+        draw_pictures(gan, loader, options)
     return code
 
 

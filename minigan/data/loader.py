@@ -29,6 +29,7 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from minigan.backend import Backend, get_backend
+from minigan.distributed.join import digest
 from minigan.errors import UserError
 from minigan.random import Random
 from minigan.tensor import Tensor
@@ -88,6 +89,15 @@ class ImageDataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def digest(self) -> str:
+        """A few letters that stand for the images and labels; of a large set, for a part of them.
+
+        Reading all of a set that lies on a disk would take minutes: up to 256 MB are looked at.
+        """
+        some = self.images[:: max(1, self.images.nbytes >> 28)]
+        labels = () if self.labels is None else (self.labels,)
+        return digest(np.ascontiguousarray(array) for array in (some, *labels))
 
     def first(self, count: int | None) -> ImageDataset:
         """The first `count` pictures, and a name that says so; None: all of them.

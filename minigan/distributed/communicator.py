@@ -23,6 +23,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minigan.backend import backend_of
 from minigan.backend.interface import Array
 
@@ -104,7 +106,7 @@ class Communicator:
 
     def agree(self, wish: bool) -> bool:
         """Whether any rank wishes it: all get the same answer, at the same place."""
-        return any(self.all_gather(wish))
+        return bool(self.add_up(np.array([wish], np.int64))[0])
 
 
 class _Process:

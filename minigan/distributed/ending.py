@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from minigan.distributed.communicator import Communicator, ranks
+from minigan.distributed.launch import started
 
 PATIENCE = 60.0  # seconds in which all ranks of a machine must have started
 
@@ -29,12 +30,15 @@ def give_up(line: str, code: int = 2) -> int:
     """Print why this process cannot go on, and end the other ranks. Returns the exit code.
 
     A fault that all have, such as a file that is not there, is said once: the others leave rank 0 a
-    second in which to say it, and to end them.
+    second in which to say it, and to end them. Where they cannot even talk to each other, each has
+    the same fault, and the first of each machine says it.
     """
-    us = ranks()
+    us, place = ranks(), started()
+    if us.size == 1 and place is not None and place.here > 0:
+        return code
     if us.size > 1:
         time.sleep(0 if us.rank == 0 else 1 + 0.1 * us.rank)
-        line = f"{line} (rank {us.rank} of {us.size}, so all end)"
+        line = f"{line} (rank {us.rank} of {us.size}; all end)"
     print(line, file=sys.stderr if us.rank == 0 else sys.__stderr__, flush=True)
     if us.size > 1:
         _witness.say(b"!")

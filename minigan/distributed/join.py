@@ -1,10 +1,9 @@
 """How a program that mpiexec has started becomes one of N, and how it refuses to.
 
-mpiexec starts the same command N times, and tells each process its number in the environment. From
-there on a rank must know that the others are what it is. If they ran another version of the code,
-or read other data, nothing would fail: the sums would be wrong. So all say what they are, once.
+A rank must know that the others are what it is. If they ran another version of the code, or read
+other data, nothing would fail: the sums would be wrong. So all say what they are, once.
 
-Next: ending.py, how they end together.
+Next: ../random.py.
 """
 
 from __future__ import annotations
@@ -17,42 +16,14 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from minigan.backend import set_num_threads
 from minigan.backend.numpy.threads import usable_cores
 from minigan.distributed.communicator import Communicator, ranks, set_process
 from minigan.distributed.ending import end_together, take_a_witness
+from minigan.distributed.launch import Started, started
 from minigan.errors import UserError
-
-# What each kind of mpiexec calls a process's number, how many there are, and both on its machine.
-NAMES = (
-    ("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),  # MPICH, Intel MPI
-    (
-        "OMPI_COMM_WORLD_RANK",
-        "OMPI_COMM_WORLD_SIZE",
-        "OMPI_COMM_WORLD_LOCAL_RANK",
-        "OMPI_COMM_WORLD_LOCAL_SIZE",
-    ),
-)
-
-
-class Started(NamedTuple):
-    """What mpiexec says: this process is `rank` of `size`, and `here` of `neighbors` on its host"""
-
-    rank: int
-    size: int
-    here: int
-    neighbors: int
-
-
-def started() -> Started | None:
-    """Our place among the processes of an mpiexec; None if there is none, or only we."""
-    for names in NAMES:
-        rank, size, here, neighbors = (os.environ.get(name, "") for name in names)
-        if rank.isdigit() and size.isdigit() and int(size) > 1:
-            return Started(int(rank), int(size), int(here or rank), int(neighbors or size))
-    return None
 
 
 def join() -> Communicator:

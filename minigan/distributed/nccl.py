@@ -4,7 +4,7 @@ The numbers go from GPU to GPU and never through the host. The sum is asked for 
 stream, like a kernel: so it can be recorded with the rest of a step, and replayed. What the ranks
 need to find each other, 128 bytes that rank 0 makes, goes the way that is there already: by MPI.
 
-Next: join.py.
+Next: launch.py.
 """
 
 from __future__ import annotations

@@ -17,10 +17,13 @@ from typing import Any, TextIO, TypeVar
 
 from minigan.backend import Backend, automatic_backend, prepare_process
 from minigan.data.loader import DataLoader, ImageDataset
+from minigan.distributed.ending import give_up
+from minigan.distributed.join import join, refuse_more_ranks_than_gpus
+from minigan.distributed.launch import started
 from minigan.errors import UserError
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
-from minigan.training.console import patient_console
+from minigan.training.console import first_rank_speaks, patient_console
 from minigan.training.options import RunOptions
 
 Recipe = TypeVar("Recipe")
@@ -81,6 +84,8 @@ def path(text: str) -> Path:
 
 def backend_name(text: str) -> str:
     """The name of a backend, for argparse: auto is settled here, with a line that says how."""
+    if text != "numpy":
+        refuse_more_ranks_than_gpus()
     if text != "auto":
         return text  # a wrong name, or a GPU that is not there, is refused where it is used
     backend, says = automatic_backend()
@@ -119,6 +124,7 @@ def training_parser(
         type=decay,
         help="also keep an average of G's weights, such as 0.999, or none (default: the recipe's)",
     )
+    add("--dtype", choices=["float32", "float64"], default="float32", help="of all numbers")
     add("--seed", type=natural, default=0, help="of weights, noise and batch order")
     add("--max-steps", type=positive, help="end at this iteration, counted from the beginning")
     add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
@@ -159,6 +165,7 @@ def loader_for(gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1) 
         drop_last=recipe.drop_last,
         seed=seed,
         backend=gan.backend,
+        dtype=gan.dtype,
         scale=gan.value_range,
     )
 
@@ -168,8 +175,12 @@ def digits_to_compare(flags: argparse.Namespace, backend: Backend) -> Reference 
     return Reference.mnist(flags.data, backend=backend) if flags.evaluate_every else None
 
 
-def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
+def run_command(
+    main: Callable[[Sequence[str] | None], int | None], *, together: bool = True
+) -> None:
     """Call main with the command line; what a person did wrong becomes one line, exit code 2.
+
+    If mpiexec has started this many times, all of them do it `together`; otherwise the first alone.
 
     Our own warnings, such as that of pictures which cannot be read, are sentences, too.
     """
@@ -178,21 +189,25 @@ def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
     # A run checks its numbers itself, and says more than that some product was too large.
     warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)
     with patient_console():
-        sys.exit(_exit_code(main))
+        sys.exit(_exit_code(main, together))
 
 
-def _exit_code(main: Callable[[Sequence[str] | None], int | None]) -> int:
+def _exit_code(main: Callable[[Sequence[str] | None], int | None], together: bool) -> int:
+    place = started()
+    if not together and place is not None and place.rank > 0:
+        return 0
     try:
-        return main(None) or 0
+        if together:
+            join()
+        with first_rank_speaks():
+            return main(None) or 0
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        return give_up(f"error: {error}")
     except MemoryError as error:
         why = f" ({error})" if str(error) else ""
-        print(f"error: there is not enough memory for this{why}; ask for less", file=sys.stderr)
+        return give_up(f"error: there is not enough memory for this{why}; ask for less")
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
-    return 2
+        return give_up("\ninterrupted", 130)
 
 
 _show_with_place = warnings.showwarning

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minigan.distributed.communicator import alone
 from minigan.errors import UserError
 from minigan.evaluation.evaluate import COUNT, Reference, draw, evaluate
 from minigan.files import atomic_write, refuse_special_file
@@ -36,6 +37,7 @@ class Evaluations:
     will be made again.
     """
 
+    @alone()  # rank 0 evaluates, and the others wait for it
     def __init__(
         self,
         folder: Path,
@@ -52,6 +54,7 @@ class Evaluations:
         self.rows = self._read(last=iteration)
         self._write()
 
+    @alone()
     def take(self, iteration: int, epoch: int, state: State) -> str:
         """Evaluate the generator, and its average if there is one; one line that says how it is.
 

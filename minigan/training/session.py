@@ -21,6 +21,8 @@ from PIL import Image
 from minigan import plots
 from minigan.backend import set_num_threads
 from minigan.data.loader import DataLoader
+from minigan.distributed.communicator import alone, ranks
+from minigan.distributed.join import refuse_differences
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
@@ -31,7 +33,7 @@ from minigan.training.folder import RunFolder
 from minigan.training.loop import Report, refuse_small_batches, train
 from minigan.training.options import RunOptions
 from minigan.training.progress import ProgressBar
-from minigan.training.stopping import stop_when_asked
+from minigan.training.stopping import all_stop, stop_when_asked
 
 # Settings that a resumed run may change: they do not alter what an iteration computes, although
 # another number of threads may round it otherwise.
@@ -79,6 +81,8 @@ def run(
         "settings": dataclasses.asdict(recipe),
         "data": loader.dataset.name,
         "backend": gan.backend.name,
+        "dtype": gan.dtype.name,
+        "processes": ranks().size,
         "batch_size": loader.batch_size,  # of a round, which may hold several of the recipe's
         "seed": options.seed,
         "epochs": recipe.epochs,
@@ -87,13 +91,17 @@ def run(
     if recipe.average is not None:
         gan.keep_average(recipe.average)
         config["average"] = recipe.average
+    refuse_differences({"settings": config, "data": loader.dataset.digest()})
+    if ranks().rank > 0:
+        follower = Follower(gan, loader, options, config)
+        return follower.carry_out(None)
     with RunFolder.open(
         options.out,
         config,
         resume=options.resume,
         overwrite=options.overwrite,
-        may_differ=(*FREE, "epochs", "settings.epochs", "backend"),
-        may_lack=SINCE_0_1,
+        may_differ=(*FREE, "epochs", "settings.epochs", "backend", "processes"),
+        may_lack=(*SINCE_0_1, "dtype"),
         also_made=("tensorboard/events*", *evaluations.MADE),
     ) as folder:
         plots.get_ready(options.out)
@@ -176,7 +184,7 @@ class Session:
         try:
             for report in reports:
                 self._take(report, bar)
-                if asked:
+                if all_stop(asked):
                     break
         except FloatingPointError as error:  # from detect_anomaly
             raise self._diverged(self.iteration + 1, str(error)) from error
@@ -201,7 +209,7 @@ class Session:
         self.note: str | None = None
         if not self.options.resume:
             return
-        checkpoint = self.folder.load_checkpoint()
+        checkpoint = ranks().share(self.folder.load_checkpoint())
         if checkpoint is not None:
             self.note = checkpoint.note
             with as_user_error(f"{self.folder.checkpoint_path} is of another run"):
@@ -252,6 +260,7 @@ class Session:
     def _sample_is_due(self) -> bool:
         return self.iteration % self.options.sample_every == 0
 
+    @alone()
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
         images = self.picture(self.gan).numpy()
@@ -288,6 +297,44 @@ class Session:
             plots.save_losses(path, metrics, unit=self.gan.loss_unit)
         if self.writer:
             self.writer.close()
+
+
+class Follower(Session):
+    """The run as every rank but the first has it: the same rounds, and nothing is written or said.
+
+    Rank 0 draws, saves and speaks, and the others wait for it in the next round. They learn from it
+    where the run goes on; and all agree when it stops.
+    """
+
+    def __init__(
+        self, gan: GAN, loader: DataLoader, options: RunOptions, config: dict[str, Any]
+    ) -> None:
+        silent = dataclasses.replace(options, tensorboard=False)
+        super().__init__(
+            gan, loader, NoFolder(options.out, config), silent, _same_noise, None, None
+        )
+
+    def _log(self, report: Report) -> None:
+        pass
+
+    def _save_picture(self) -> None:
+        pass
+
+    def _save(self) -> None:
+        pass
+
+    def _finish(self) -> None:
+        pass
+
+
+class NoFolder(RunFolder):
+    """A folder in which there is nothing, and in which nothing is changed."""
+
+    def load_checkpoint(self) -> None:
+        return None
+
+    def cut_back_to(self, iteration: int | None, *, sample_was_due: bool = True) -> None:
+        pass
 
 
 def _tensorboard(folder: RunFolder) -> Any:
