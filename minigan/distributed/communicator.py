@@ -19,14 +19,16 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from minigan.backend import backend_of
 from minigan.backend.interface import Array
+
+T = TypeVar("T")
 
 
 class Rows(NamedTuple):
@@ -142,6 +144,18 @@ def working_as(communicator: Communicator) -> Iterator[None]:
         yield
     finally:
         _this_thread.communicator = outer
+
+
+def blocks_over_ranks(count: int, height: int, work: Callable[[slice], T]) -> list[T]:
+    """[work(rows) for the rows of each block], where `height` of `count` rows make one.
+
+    Each block is the work of one rank, and all get the results of all. A block is the same on
+    however many ranks, and so is what comes out, bit for bit.
+    """
+    us = ranks()
+    blocks = [slice(start, min(start + height, count)) for start in range(0, count, height)]
+    own = [work(rows) for rows in blocks[us.part(len(blocks))]]
+    return [result for some in us.all_gather(own) for result in some]
 
 
 def alone() -> Any:

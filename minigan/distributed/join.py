@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,7 +50,8 @@ def join() -> Communicator:
 
 def _processes(place: Started) -> Communicator:
     try:
-        from minigan.distributed.mpi import Processes, library
+        with warnings.catch_warnings(action="ignore"):  # of two MPIs, which we say in our way
+            from minigan.distributed.mpi import Processes, library
     except ImportError as error:
         raise UserError(
             f"mpiexec started {place.size} processes, and they cannot talk to each other without "

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from minigan.backend import Backend
 from minigan.data import ImageDataset, mnist
+from minigan.distributed.communicator import blocks_over_ranks
 from minigan.errors import UserError
 from minigan.evaluation.classifier import FEATURES, SIDE, Judge, Seen
 from minigan.evaluation.neighbors import nearest_in_parts, nearest_neighbour_error
@@ -186,13 +187,13 @@ def draw(
     classes: int | None = getattr(gan.settings, "classes", None)
     labels = None if classes is None else np.arange(count) % classes
     black, white = gan.value_range
-    pieces = []
-    for start in range(0, count, BATCH):
-        size = min(BATCH, count - start)
-        asked = None if labels is None else labels[start : start + size]
+    # All of the noise: many processes share the drawing, and each piece has its place in a stream.
+    noise = [gan.draw_noise(source, min(BATCH, count - i)) for i in range(0, count, BATCH)]
+
+    def draw_piece(rows: slice) -> Images:
         images = gan.sample(
-            gan.draw_noise(source, size),
-            None if asked is None else Tensor(gan.backend.asarray(asked)),
+            noise[rows.start // BATCH],
+            None if labels is None else Tensor(gan.backend.asarray(labels[rows])),
             averaged=averaged,
         )
         pixels = _without_border((images.numpy() - black) / (white - black))
@@ -201,8 +202,9 @@ def draw(
                 f"the judge reads gray digits, (1, {SIDE}, {SIDE}); this generator draws images of "
                 f"shape {images.shape[1:]}"
             )
-        pieces.append(pixels.clip(0, 1).astype(np.float32))
-    return np.concatenate(pieces), labels
+        return pixels.clip(0, 1).astype(np.float32)
+
+    return np.concatenate(blocks_over_ranks(count, BATCH, draw_piece)), labels
 
 
 def _without_border(images: NDArray[Any]) -> NDArray[Any]:
