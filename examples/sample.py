@@ -15,6 +15,7 @@ from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan
 from minigan.training.command import Help, backend_name, natural, path, positive, run_command
+from minigan.training.own_system import add_system_flag, own_system
 
 BATCH = 256  # images drawn at a time
 
@@ -26,6 +27,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
+    add_system_flag(parser)
     add("--count", type=positive, default=64, help="pictures on the page")
     add("--columns", type=positive, help="pictures in a row (default: as many as rows)")
     add("--digit", type=natural, help="conditional systems: draw this class (default: all in turn)")
@@ -51,7 +53,7 @@ def class_labels(gan: GAN, count: int, digit: int | None) -> Tensor | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    gan = load_gan(options.checkpoint, backend=options.backend)
+    gan = load_gan(options.checkpoint, system=own_system(options.system), backend=options.backend)
     noise = gan.sample_noise(options.count, seed=options.seed)
     labels = class_labels(gan, options.count, options.digit)
     averaged = False if options.last else None  # None: as the run's own pictures
