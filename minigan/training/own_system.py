@@ -15,17 +15,17 @@ from pathlib import Path
 from types import ModuleType, NoneType
 from typing import Any, get_args, get_type_hints
 
-from minigan.errors import UserError
+from minigan.errors import UserError, as_user_error
 from minigan.gans import GAN, SYSTEMS
 from minigan.training.checkpoint import check_plain
 from minigan.training.command import path, with_flags
-from minigan.training.options import RunOptions
 
-# Flags that say what the run does, and not what the system is.
-OF_THE_RUN = {field.name for field in dataclasses.fields(RunOptions)}
-OF_THE_RUN |= {"backend", "data", "system", "train_count"}
-# Whoever has a constructor of their own may make these there: see GAN.
-WRITTEN = {"step": False, "networks": True, "optimizer": True}
+# What a system must have. The last two may be made in a constructor of its own instead: see GAN.
+METHODS = {
+    "step": "step(real, labels), which plays a round",
+    "networks": "networks(), which makes a generator and a discriminator",
+    "optimizer": "optimizer(network), which makes what moves one of them",
+}
 
 
 def add_system_flag(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
@@ -70,7 +70,7 @@ def _run(file: Path) -> ModuleType:
     module.__file__ = str(file)
     sys.modules[module.__name__] = module  # dataclasses look there for the types of their fields
     try:
-        exec(compile(source, str(file), "exec"), vars(module))
+        exec(compile(source, str(file), "exec", dont_inherit=True), vars(module))
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise UserError(f"{error.filename or file}{line}: {error.msg}") from error
@@ -86,10 +86,10 @@ def _run(file: Path) -> ModuleType:
 def _check(system: type[GAN], file: Path) -> None:
     """Raise UserError for what a class lacks, which would otherwise be found in mid-run."""
     who = f"{system.__name__} in {file}"
-    for method, or_constructor in WRITTEN.items():
-        built = or_constructor and system.__init__ is not GAN.__init__
+    for method, what in METHODS.items():
+        built = method != "step" and system.__init__ is not GAN.__init__
         if getattr(system, method) is getattr(GAN, method) and not built:
-            raise UserError(f"{who} has no {method}: see minigan/gans/base.py")
+            raise UserError(f"{who} has no method {what}")
     name = getattr(system, "name", None)
     if not isinstance(name, str) or not name:
         raise UserError(f'{who} has no name: give it one, name = "my_gan"')
@@ -102,11 +102,6 @@ def _check(system: type[GAN], file: Path) -> None:
             f"{who} has no default settings: make each of their fields have a default, and write "
             "settings = Settings() in the class"
         )
-    clash = [field.name for field in dataclasses.fields(settings) if field.name in OF_THE_RUN]
-    if clash:
-        raise UserError(
-            f"{who}: a setting cannot be called {clash[0]!r}, which is a flag of the run"
-        )
     try:
         check_plain(dataclasses.asdict(settings), f"{system.__name__}.settings")
     except TypeError as error:
@@ -116,39 +111,46 @@ def _check(system: type[GAN], file: Path) -> None:
 # ---------------------------------------------------------------------------------------------
 # A flag for each field of its settings
 
-# What the pictures are made to fit, where there is such a field.
-SHAPE = {"image_size", "channels"}
-# Fields that every training goes by.
+# Fields that every training goes by, and the others that a recipe of minigan's may have, too.
 NEEDED = {"epochs": "int", "batch_size": "int", "drop_last": "bool", "average": "float | None"}
+COMMON = ("lr", "beta1", "latent_dim", "image_size", "channels")
 
 
 def add_settings_flags(parser: argparse.ArgumentParser, system: type[GAN]) -> None:
     """A flag for each field that is a number, a word or a switch, unless the parser has one.
 
     `latent_dim: int = 128` becomes `--latent-dim N`; a bool has `--spectral` and `--no-spectral`.
-    Flags are None unless they are given, as those of every recipe.
+    A flag that is not given is not in what is parsed.
 
     Raises UserError if a training cannot go by these settings.
     """
-    hints = get_type_hints(type(system.settings))
+    with as_user_error(f"the settings of {system.name!r} have types that cannot be read"):
+        hints = get_type_hints(type(system.settings))
     lacking = [f"{name}: {kind}" for name, kind in NEEDED.items() if name not in hints]
     if lacking:
         needs = ", ".join(lacking)
         raise UserError(f"the settings of {system.name!r} lack what a training goes by: {needs}")
-    has_flag = vars(parser.parse_args([]))
     group = parser.add_argument_group(f"settings of {system.name}")
     for field in dataclasses.fields(system.settings):
         kinds = [kind for kind in get_args(hints[field.name]) if kind is not NoneType]
         kind = kinds[0] if len(kinds) == 1 else hints[field.name]  # of `float | None`: float
-        if field.name in has_flag or kind not in (int, float, str, bool):
+        if kind not in (int, float, str, bool):
             continue
         default = str(getattr(system.settings, field.name)).replace("%", "%%")
-        look: dict[str, Any] = {"default": None, "help": f"(default: {default})"}
+        look: dict[str, Any] = {"default": argparse.SUPPRESS, "help": f"(default: {default})"}
         if kind is bool:
             look["action"] = argparse.BooleanOptionalAction
         else:
             look |= {"type": kind, "metavar": {int: "N", float: "X", str: "WORD"}[kind]}
-        group.add_argument(f"--{field.name.replace('_', '-')}", **look)
+        flag = f"--{field.name.replace('_', '-')}"
+        try:
+            group.add_argument(flag, **look)
+        except argparse.ArgumentError:  # the parser has this flag
+            if field.name not in (*NEEDED, *COMMON):
+                raise UserError(
+                    f"the settings of {system.name!r} have a field {field.name!r}, but {flag} is "
+                    "a flag of every run: give the field another name"
+                ) from None
 
 
 def own_settings(system: type[GAN], flags: argparse.Namespace, **others: Any) -> Any:
@@ -157,8 +159,8 @@ def own_settings(system: type[GAN], flags: argparse.Namespace, **others: Any) ->
     Raises UserError if a flag was given for a field that the settings lack.
     """
     names = {field.name for field in dataclasses.fields(system.settings)}
-    for name, value in vars(flags).items():
-        if value is not None and name not in names | OF_THE_RUN | SHAPE:
+    for name in ("lr", "beta1", "latent_dim"):  # the others say how large the pictures shall be
+        if name not in names and getattr(flags, name, None) is not None:
             flag = f"--{name.replace('_', '-')}"
             raise UserError(f"{flag}: the settings of {system.name!r} have no {name}")
     return with_flags(
