@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["your_own_op.md", "theory.md", "porting.md"]
+PAGES = ["your_own_op.md", "theory.md", "porting.md", "graph.md"]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -34,11 +35,16 @@ def run(page):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_code_runs_and_prints_what_the_page_says(name):
+def test_code_runs_and_prints_what_the_page_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     page = (DOCS / name).read_text(encoding="utf-8")
     if re.search(r"^import torch", page, re.MULTILINE):
         pytest.importorskip("torch")
     assert run(page) == []
+    shown = {DOCS / link for link in LINK.findall(page) if link.endswith(".svg")}
+    assert {path.name for path in shown} == {path.name for path in tmp_path.glob("*.svg")}
+    for path in shown:  # the page's code has just made it again
+        assert path.read_text("utf-8") == (tmp_path / path.name).read_text("utf-8")
 
 
 def test_a_page_that_says_something_else_is_noticed():
@@ -241,9 +247,6 @@ def test_every_record_is_of_a_run_that_can_be_made_again(scripts):
             said = one["training"]["command"]
             flags = f"--seed {one['seed']} --threads 1"
             assert said == f"python {measure.RUNS[name]} {flags}"
-
-
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def anchors(page):
