@@ -61,7 +61,7 @@ def run(
     reference: Reference | None = None,
 ) -> int:
     """Train for the recipe's epochs, in the folder `options.out`. Returns 0, or 130 if it was asked
-    to stop (Ctrl-C or SIGTERM), after saving.
+    to stop (stopping.py says how), after saving.
 
     picture: the images of a sample picture; by default, 25 of the same noise each time.
     columns: how many of them stand side by side.
@@ -138,18 +138,16 @@ class Session:
         if self.iteration == 0:
             self._save_picture()
         watch = detect_anomaly() if options.detect_anomaly else nullcontext()
-        with (
-            watch,
-            stop_when_asked() as asked,
-            ProgressBar(total, initial=self.iteration, epochs=epochs) as bar,
-        ):
-            for note in (self.folder.note, self.note):
-                if note:
-                    bar.write(note)
-            self._train(bar, asked)
-        self._save()
-        self._finish()
-        if asked:
+        with stop_when_asked() as asked:
+            with watch, ProgressBar(total, initial=self.iteration, epochs=epochs) as bar:
+                for note in (self.folder.note, self.note):
+                    if note:
+                        bar.write(note)
+                self._train(bar, asked)
+            was_stopped = bool(asked)
+            self._save()  # a terminal that is closed may say so twice
+            self._finish()
+        if was_stopped:
             print(
                 f"stopped at iteration {self.iteration}; go on with --resume --out {options.out}",
                 file=sys.stderr,
