@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from minigan.training.console import Console
+
 
 class _Bar(tqdm):
     monitor_interval = 0  # no watching thread: `update` alone decides when to draw
@@ -21,7 +23,8 @@ class ProgressBar:
     """Shows how a run of `total` iterations gets on; a context manager.
 
     `initial` is where a resumed run starts and `epochs` the number of epochs, if it is known. On a
-    terminal there is a bar. Elsewhere (a file, a pipe) there is one plain line an epoch.
+    terminal there is a bar. Elsewhere (a file, a pipe) there is one plain line an epoch. A stream
+    that is full, has gone or never was ends nothing.
     """
 
     def __init__(
@@ -30,16 +33,16 @@ class ProgressBar:
         *,
         initial: int = 0,
         epochs: int | None = None,
-        stream: TextIO | None = None,
+        stream: TextIO | Console | None = None,
     ) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = Console(sys.stderr if stream is None else stream)
         self._epochs = epochs
         self._iteration = initial
         self._statistics: Mapping[str, Any] = {}
         self._epoch_began = time.monotonic()
         self._speed = _Speed()
         self._bar: _Bar | None = None
-        if self._stream is not None and self._stream.isatty():
+        if self._stream.isatty():
             self._bar = _Bar(
                 total=total,
                 initial=initial,
@@ -99,8 +102,6 @@ class ProgressBar:
 
     def write(self, line: str) -> None:
         """Print a line above the bar."""
-        if self._stream is None:  # a program without a console
-            return
         if self._bar is None:
             print(line, file=self._stream, flush=True)
         else:

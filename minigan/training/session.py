@@ -26,6 +26,7 @@ from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
 from minigan.tensor import Tensor, detect_anomaly
 from minigan.training import evaluations
+from minigan.training.console import Console
 from minigan.training.evaluations import Evaluations
 from minigan.training.folder import RunFolder
 from minigan.training.loop import Report, refuse_small_batches, train
@@ -122,6 +123,7 @@ class Session:
         self.picture, self.columns, self.describe = picture, columns, describe
         self.iteration = 0
         self.saved = -1
+        self.console = Console(sys.stderr)
         self.writer = _tensorboard(folder) if options.tensorboard else None
         self.evaluations: Evaluations | None = None
 
@@ -150,7 +152,7 @@ class Session:
         if was_stopped:
             print(
                 f"stopped at iteration {self.iteration}; go on with --resume --out {options.out}",
-                file=sys.stderr,
+                file=self.console,
             )
             return 130
         outcome = f"saved in {options.out}"
@@ -159,7 +161,7 @@ class Session:
                 f"nothing left to do: the run in {options.out} has had its {began} iterations; "
                 "--epochs or --max-steps gives it more"
             )
-        print(outcome, file=sys.stderr)
+        print(outcome, file=self.console)
         return 0
 
     def _train(self, bar: ProgressBar, asked: list[int]) -> None:
