@@ -11,6 +11,7 @@ import dataclasses
 import math
 import operator
 import sys
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -47,6 +48,10 @@ FREE = (
 # Choices of the recipe that version 0.1 kept outside of it: a folder of that time does not say them
 # in its settings. It does say batch_size and average beside them, where they are still compared.
 SINCE_0_1 = ("settings.epochs", "settings.batch_size", "settings.average", "settings.drop_last")
+
+# A checkpoint is saved when an iteration is due for one, and as soon as more seconds than these
+# have gone by without: the first time, and from then on. Slow networks would lose an hour otherwise.
+FIRST_SECONDS, SECONDS = 30, 300
 
 Picture = Callable[[GAN], Tensor]
 
@@ -123,6 +128,7 @@ class Session:
         self.picture, self.columns, self.describe = picture, columns, describe
         self.iteration = 0
         self.saved = -1
+        self.overdue = math.inf  # the moment from which on a checkpoint is missed, by the clock
         self.console = Console(sys.stderr)
         self.writer = _tensorboard(folder) if options.tensorboard else None
         self.evaluations: Evaluations | None = None
@@ -166,6 +172,7 @@ class Session:
 
     def _train(self, bar: ProgressBar, asked: list[int]) -> None:
         """Play until all rounds are played, somebody has asked to stop, or numbers are lost."""
+        self.overdue = time.monotonic() + FIRST_SECONDS
         reports = train(
             self.gan,
             self.loader,
@@ -230,7 +237,7 @@ class Session:
                 line = self.evaluations.take(self.iteration, report.epoch, self._state)
                 bar.write(line)
         # After the evaluation: a run that goes on from this checkpoint does not repeat it.
-        if report.iteration % options.checkpoint_every == 0:
+        if report.iteration % options.checkpoint_every == 0 or time.monotonic() > self.overdue:
             self._save()
 
     def _log(self, report: Report) -> None:
@@ -265,7 +272,7 @@ class Session:
         if culprit := self.gan.not_finite():
             raise self._diverged(self.iteration, f"{culprit} holds NaN or infinity")
         self.folder.save_checkpoint(*self._state())
-        self.saved = self.iteration
+        self.saved, self.overdue = self.iteration, time.monotonic() + SECONDS
 
     def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What a checkpoint holds."""

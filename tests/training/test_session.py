@@ -11,9 +11,10 @@ from minigan.data import ImageDataset
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError
 from minigan.gans.gan import MLPGAN, Recipe
+from minigan.training import session
 from minigan.training.command import run_options, training_parser, with_flags
-from minigan.training.folder import note_drawn, read_config
-from minigan.training.session import run
+from minigan.training.folder import RunFolder, note_drawn, read_config
+from minigan.training.session import Session, run
 
 RECIPE = Recipe(
     latent_dim=3, image_shape=(1, 4, 4), generator_widths=(8, 8), discriminator_widths=(8,)
@@ -102,3 +103,27 @@ def test_overwrite_removes_what_was_drawn_for_the_run_before(train, tmp_path):
     train("--epochs", "1", "--overwrite")
     left = {path.name for path in (tmp_path / "run").glob("*.png")}
     assert left == {"walk_in_the_park.png"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, [40, 80, 100]), (1, [31, 40, 80, 100]), (20, [2, 18, 34, 40, 56, 72, 80, 96, 100])],
+)
+def test_a_checkpoint_by_the_clock(train, tmp_path, monkeypatch, seconds, expected):
+    """Iterations of so many seconds, a checkpoint due every 40: at the latest after 30 s, and then
+    every 300."""
+    now = [0.0]
+
+    def play_round(*batch):
+        now[0] += seconds
+        return {}
+
+    saved = []
+    monkeypatch.setattr(MLPGAN, "play_round", lambda gan, *batch: play_round(*batch))
+    monkeypatch.setattr(session.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(
+        RunFolder, "save_checkpoint", lambda self, a, plain: saved.append(plain["iteration"])
+    )
+    monkeypatch.setattr(Session, "_finish", lambda self: None)
+    train("--epochs", "100", "--max-steps", "100", "--checkpoint-every", "40", "--log-every", "999")
+    assert saved == expected
