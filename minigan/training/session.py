@@ -50,7 +50,7 @@ FREE = (
 SINCE_0_1 = ("settings.epochs", "settings.batch_size", "settings.average", "settings.drop_last")
 
 # A checkpoint is saved when an iteration is due for one, and as soon as more seconds than these
-# have gone by without: the first time, and from then on. Slow networks would lose an hour otherwise.
+# have gone by without, at first and from then on: slow networks would lose an hour otherwise.
 FIRST_SECONDS, SECONDS = 30, 300
 
 Picture = Callable[[GAN], Tensor]
