@@ -1,6 +1,6 @@
 """The progress bar: losses, images a second and time left on a terminal, plain lines elsewhere.
 
-Next: evaluations.py.
+Next: telling.py, what is said above and below it.
 """
 
 from __future__ import annotations
@@ -79,16 +79,15 @@ class ProgressBar:
         assert self._bar is not None
         room = (self._bar.format_dict["ncols"] or 80) - 23  # percentage, small bar, time left
         speed = self._speed.measure()
+        epochs = [f"epoch {epoch}/{self._epochs}"] if epoch and self._epochs else []
         for digits, gap, unit in ((3, "  ", "images/s"), (2, " ", "img/s")):
-            parts = [f"{name} {float(v):.{digits}f}" for name, v in self._statistics.items()]
-            if epoch and self._epochs and unit == "images/s":
-                parts.insert(0, f"epoch {epoch}/{self._epochs}")
-            text = gap.join([*parts, f"{speed:,.0f} {unit}"])
+            losses = [f"{name} {float(v):.{digits}f}" for name, v in self._statistics.items()]
+            text = gap.join([*epochs, *losses, f"{speed:,.0f} {unit}"])
             if len(text) <= room:
                 return text
-        while parts and len(text) > room:
-            parts.pop()
-            text = gap.join([*parts, f"{speed:,.0f} {unit}"])
+        while (epochs or losses) and len(text) > room:
+            (losses if len(losses) > 2 or not epochs else epochs).pop()  # two losses outlast it
+            text = gap.join([*epochs, *losses, f"{speed:,.0f} {unit}"])
         return text
 
     def end_epoch(self, epoch: int) -> None:

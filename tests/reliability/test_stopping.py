@@ -61,7 +61,7 @@ def test_asked_to_stop_it_saves_first(number, tmp_path):
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     iteration = load_checkpoint(folder / "checkpoint.safetensors").metadata["iteration"]
-    assert said.splitlines()[-1].startswith(f"stopped at iteration {iteration}; go on with --resum")
+    assert f"stopped at iteration {iteration:,}; go on with --resume --out {folder}\n" in said
     rows = (folder / "metrics.csv").read_text().splitlines()
     assert rows[-1].startswith(f"{iteration},")  # not one iteration was lost
     assert not (folder / ".lock").exists() and (folder / "progress.gif").exists()
