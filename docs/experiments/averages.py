@@ -1,4 +1,4 @@
-"""Whose statistics shall an averaged generator have? python docs/experiments/statistics.py dcgan
+"""Whose statistics shall an averaged generator have? python docs/experiments/averages.py dcgan
 
 The average of the weights has batch norm's running statistics copied from the latest weights. Here
 both are scored, on the way and at the end: the latest weights, the average as it is, and the
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("system", choices=list(SYSTEMS))
     parser.add_argument("--seeds", type=natural, nargs="+", default=[0])
     options = parser.parse_args(arguments)
-    kept, reference = Kept(DATA / "statistics.json"), Reference.mnist()
+    kept, reference = Kept(DATA / "averages.json"), Reference.mnist()
     for seed in options.seeds:
         settings = {"system": options.system, "seed": seed}
         kept.add(settings, partial(play, options.system, seed, reference))
