@@ -230,6 +230,25 @@ def lsgan_death_table(found: Found) -> str:
 
 
 # ---------------------------------------------------------------------------------------------
+# eps
+
+
+def eps_table(found: Found) -> str:
+    """In front of each batch norm: the median variance, and the units in which it is below eps."""
+    rows = []
+    for run in found["runs"]:
+        for iteration, layers in run["iterations"].items():
+            cells = [
+                f"{layer['median']:.2g}; {layer['share below eps']:.0%}; "
+                f"{layer['deviation behind']:.2f}".replace("%", " %")
+                for layer in layers
+            ]
+            rows.append([f"{int(iteration):,}", str(run["settings"]["seed"]), *cells])
+    head = ["after so many iterations", "seed", "first batch norm", "second", "third"]
+    return table(head, ["right"] * 5, rows)
+
+
+# ---------------------------------------------------------------------------------------------
 # Averages
 
 COLUMNS = ("last", "averaged", "statistics anew")
@@ -267,6 +286,7 @@ TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "clipping": ("floors.json", clipping_table),
     "lsgan": ("lsgan.json", lsgan_table),
     "lsgan-death": ("lsgan.json", lsgan_death_table),
+    "eps": ("eps.json", eps_table),
     "averages": ("averages.json", averages_table),
 }
 # By the first word of a figure's name: the file, and who finds the figure.

@@ -75,4 +75,5 @@ class Kept:
 def commit() -> str:
     """The state of the source, by its commit; with "-dirty" if files differ from it."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
