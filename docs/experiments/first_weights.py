@@ -23,7 +23,7 @@ from minigan.evaluation.classifier import Judge
 from minigan.evaluation.evaluate import draw
 from minigan.evaluation.scores import modes_covered
 from minigan.gans.original_gan import (
-    PAPER,
+    RECIPES,
     Discriminator,
     Generator,
     OriginalGAN,
@@ -33,6 +33,7 @@ from minigan.nn import Module
 from minigan.training import train
 from minigan.training.command import loader_for, natural, positive, run_command
 
+PAPER = RECIPES["paper"]
 TRAIN_COUNT = 50_000
 SAMPLES = 2_000
 # Whose first weights G and D have, in the order in which they are tried: what is at stake first.

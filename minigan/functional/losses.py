@@ -47,7 +47,8 @@ class BinaryCrossEntropy(Elementwise):
 class BinaryCrossEntropyWithLogits(Elementwise):
     """y = max(z, 0) − z · t + ln(1 + e^−|z|)        dL/dz = g · (σ(z) − t)        dL/dt = −g · z
 
-    The binary cross entropy of p = σ(z), without ever computing p: exact for any z.
+    The binary cross entropy of p = σ(z), without ever computing p: exact for any z. z is called the
+    *logit* of p, z = ln(p / (1 − p)), the logarithm of its odds: 0 for p = ½, ±∞ for 1 and 0.
     """
 
     def forward(self, z: Array, t: Array) -> Array:

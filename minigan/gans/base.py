@@ -205,7 +205,15 @@ class GAN(metaclass=Built):
         return self.draw_noise(self.random, count)
 
     def draw_noise(self, source: Random, count: int) -> Tensor:
-        """z (count, latent_dim), standard normal; a system with other noise overrides this."""
+        """z (count, latent_dim), standard normal; a system with other noise overrides this.
+
+        What z is: the only thing in which one image differs from another, for G itself is a fixed
+        function. Each of its numbers may become something that images differ in, a slant or a
+        thickness, but nobody says which; so there should be more of them than such things. 100 is
+        the DCGAN paper's number. That they are normal is custom, and convenient: no direction is
+        preferred, so a walk may go anywhere (latent.py). The 2014 paper drew them evenly from a
+        cube (original_gan.py). Only z must be easy to draw; its shape is G's to bend.
+        """
         return Tensor.of(source.normal((count, self.settings.latent_dim), self.dtype))
 
     def ones(self, *shape: int) -> Tensor:

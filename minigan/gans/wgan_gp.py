@@ -27,7 +27,8 @@ from minigan.tensor import Tensor, no_grad
 
 @dataclass(frozen=True)
 class Recipe(gan.Recipe):
-    """All choices of one run; what is not the paper's is the shape of the networks."""
+    """All choices of one run; what is not the paper's is the shape of the networks, how long they
+    learn, and the average of the generator's weights."""
 
     generator_widths: tuple[int, ...] = (256, 512, 1024)
     discriminator_widths: tuple[int, ...] = (512, 256)
@@ -39,8 +40,9 @@ class Recipe(gan.Recipe):
     lr: float = 1e-4
     beta1: float = 0.0
     beta2: float = 0.9
-    epochs: int = 50
+    epochs: int = 30
     drop_last: bool = True
+    average: float | None = 0.999
 
     def __post_init__(self) -> None:
         if self.n_critic < 1:
@@ -54,7 +56,10 @@ class Recipe(gan.Recipe):
             )
 
 
-RECIPES = {"mlp": Recipe(), "conv": Recipe(convolutional=True)}
+RECIPES = {
+    "mlp": Recipe(),
+    "conv": Recipe(convolutional=True, epochs=20),
+}
 
 
 def perceptron_critic(recipe: Recipe) -> nn.Sequential:
