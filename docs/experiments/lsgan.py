@@ -69,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=positive, default=15)
     options = parser.parse_args(arguments)
     kept, reference = Kept(DATA / "lsgan.json"), Reference.mnist()
-    for name, recipe in CHANGES.items():
-        for seed in options.seeds:
+    for seed in options.seeds:
+        for name, recipe in CHANGES.items():
             settings = {"recipe": name, "seed": seed, "epochs": options.epochs}
             kept.add(settings, partial(play, recipe, seed, options.epochs, reference))
 
