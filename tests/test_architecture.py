@@ -25,6 +25,7 @@ ROOMS = {
     "cupy": lambda path: path.startswith("backend/cupy/"),
     "cuda": lambda path: path.startswith("backend/cupy/"),
     "torch": lambda path: path == "testing.py",
+    "llvmlite": lambda path: path == "backend/numpy/compiler/machine.py",
     "tensorboardX": lambda path: path.startswith("training/") or path == "compat/tensorboardX.py",
 }
 NEXT = re.compile(r"\bNext: ([\w./]+)")
