@@ -20,7 +20,6 @@ import numpy as np
 
 from minigan.backend import Backend, backend_of, get_backend
 from minigan.backend.device import Device, backend_named, device_of
-from minigan.distributed.communicator import ranks
 from minigan.engine.arithmetic import (
     Abs,
     Add,
@@ -57,7 +56,7 @@ from minigan.engine.recording import (
     this_thread,
 )
 from minigan.engine.shape import Concatenate, Expand, Index, Permute, Reshape
-from minigan.engine.walk import grad, seed_of, walk
+from minigan.engine.walk import backward, grad, to_the_end
 from minigan.random import Random, default_generator
 
 # What is written with tensors needs these, too, and may take them from here.
@@ -421,28 +420,7 @@ class Tensor(Node):
         processes share the batch, it counts for its share of the mean over all rows.
         """
         retain = create_graph if retain_graph is None else retain_graph
-        seed = seed_of(self, gradient)
-        if gradient is None and ranks().size > 1:
-            seed = seed * ranks().weight
-        wanted = None if inputs is None else _leaves_among(inputs)
-        leaves, table = walk([self], [seed], wanted, create_graph, retain)
-        given: list[Array] = [owner(seed.array)]
-        for leaf in leaves:
-            g = table.get(leaf.order)
-            if g is None:
-                continue
-            if leaf.grad is not None:
-                with set_grad_enabled(create_graph):
-                    leaf.grad = leaf.grad + g
-                continue
-            # Two leaves of `a + b` receive one array, and a leaf of a sum one number for all its
-            # places. Each gets memory of its own, or clipping one in place would clip others.
-            memory = owner(g.array)
-            if memory.size != g.array.size or any(memory is other for other in given):
-                with set_grad_enabled(create_graph):
-                    g = g.clone()
-            given.append(owner(g.array))
-            leaf.grad = g
+        to_the_end(backward(self, gradient, retain, inputs), create_graph)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call hook(gradient) whenever this tensor's gradient has been computed; what it returns,
@@ -965,17 +943,6 @@ def _axis(dim: int, ndim: int) -> int:
     if not -max(ndim, 1) <= dim < max(ndim, 1):
         raise IndexError(f"dimension {dim} does not exist in a tensor of {ndim} dimensions")
     return dim % max(ndim, 1)
-
-
-def _leaves_among(inputs: Tensor | Sequence[Tensor]) -> set[int]:
-    """The creation numbers of what shall get a gradient."""
-    for x in [inputs] if isinstance(inputs, Tensor) else inputs:
-        if x.op is not None:
-            raise ValueError(
-                f"backward: an input of shape {x.shape} was computed, by {x.op.name}, and only "
-                "leaves have a .grad; use grad() for it"
-            )
-    return {x.order for x in ([inputs] if isinstance(inputs, Tensor) else inputs)}
 
 
 def _axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:

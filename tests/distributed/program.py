@@ -1,5 +1,6 @@
-"""A small training program that mpiexec starts, with faults to order: one rank raises, is killed, runs
-out of memory, or loses a bit.
+"""A small training program that mpiexec starts, with faults to order.
+
+One rank raises, is killed, runs out of memory, or loses a bit.
 
     mpiexec -n 3 python program.py --out FOLDER --fault raise --at 20 --of 1
 """
