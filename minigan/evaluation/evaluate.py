@@ -23,7 +23,7 @@ from minigan.data import ImageDataset, mnist
 from minigan.distributed.communicator import blocks_over_ranks
 from minigan.errors import UserError
 from minigan.evaluation.classifier import FEATURES, SIDE, Judge, Seen
-from minigan.evaluation.neighbors import nearest_in_parts, nearest_neighbour_error
+from minigan.evaluation.neighbors import nearest_neighbour_error, nearest_neighbours
 from minigan.evaluation.parzen import parzen_score
 from minigan.evaluation.scores import (
     classifier_score,
@@ -156,8 +156,21 @@ class Reference:
         Returns numbers (N,) and Euclidean distances (N,), where a pixel is from 0 to 1. The
         training set is gone through in parts: as float64 all of it would take 400 MB.
         """
-        parts = (self.train.images[i : i + COUNT] for i in range(0, len(self.train), COUNT))
-        return nearest_in_parts(_rows(images), (_rows(as_unit(part)) for part in parts))
+        queries = _rows(images)
+
+        def nearest_in(rows: slice) -> tuple[Labels, NDArray[np.float64]]:
+            numbers, distances = nearest_neighbours(
+                queries, _rows(as_unit(self.train.images[rows]))
+            )
+            return rows.start + numbers, distances  # (N, 1) twice
+
+        parts = zip(*blocks_over_ranks(len(self.train), COUNT, nearest_in), strict=True)
+        numbers, distances = (np.concatenate(each, axis=1) for each in parts)  # (N, parts)
+        nearest = distances.argmin(axis=1, keepdims=True)  # the first part, if two are as near
+        return (
+            np.take_along_axis(numbers, nearest, 1)[:, 0],
+            np.take_along_axis(distances, nearest, 1)[:, 0],
+        )
 
 
 def as_unit(pixels: NDArray[np.uint8]) -> Images:
