@@ -87,7 +87,7 @@ def take_a_witness(rank: int, size: int, here: int, neighbors: int) -> None:
     name = f"\0minigan-{os.getuid()}-{os.getppid()}"
     if here == 0:
         program = Path(__file__).with_name("witness.py")
-        numbers = [str(number) for number in (size, neighbors, PATIENCE)]
+        numbers = [str(number) for number in (size, neighbors, PATIENCE, os.getppid())]
         command = [sys.executable, "-I", "-S", str(program), name[1:], *numbers]
         subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
     line = socket.socket(socket.AF_UNIX)

@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {
 
 def build(name: str, *, backend: Any = "numpy", dtype: str = "float64") -> Any:
     """The system, with an average of its weights."""
-    system, _ = SYSTEMS[name.split(",")[0]]
+    system = SYSTEMS[name.split(",")[0]]
     game = system(SMALL[name], seed=7, backend=backend, dtype=dtype)
     game.keep_average(0.9)
     return game

@@ -69,12 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--of", type=int, default=1, help="the rank that fails")
     parser.add_argument("--at", type=int, default=0, help="the round before which it does")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds before each round")
+    parser.add_argument("--rows", type=int, default=10, help="images in a batch")
     parser.set_defaults(dtype="float64", checkpoint_every=10, log_every=1, sample_every=1000)
     flags = parser.parse_args(arguments)
     game = build(flags.system, dtype=flags.dtype)
     game.settings = replace(game.settings, average=0.9, epochs=200)
     faulty(game, flags)
-    return run(game, loader_of(game), run_options(flags))
+    return run(game, loader_of(game, flags.rows), run_options(flags))
 
 
 if __name__ == "__main__":
