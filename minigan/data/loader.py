@@ -29,7 +29,7 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from minigan.backend import Backend, get_backend
-from minigan.distributed.join import digest
+from minigan.distributed.joining import digest
 from minigan.errors import UserError
 from minigan.random import Random
 from minigan.tensor import Tensor

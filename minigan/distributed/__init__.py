@@ -12,7 +12,7 @@ Next: communicator.py.
 """
 
 from minigan.distributed.communicator import Communicator, Rows, alone, ranks, working_as
-from minigan.distributed.join import join
+from minigan.distributed.joining import join
 from minigan.distributed.threads import run_in_threads
 
 __all__ = ["Communicator", "Rows", "alone", "join", "ranks", "run_in_threads", "working_as"]

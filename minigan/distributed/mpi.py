@@ -9,6 +9,7 @@ Next: nccl.py, the same between GPUs.
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import Any
 
@@ -27,6 +28,8 @@ class Processes(Communicator):
         self.world = MPI.COMM_WORLD if world is None else world
         self.rank, self.size = self.world.rank, self.world.size
         self.gpus: NCCL | None = None  # made when the first array of a GPU comes
+        # A rank that waits here for the others has not ended yet: the witness hears of it later.
+        atexit.register(MPI.Finalize)
 
     def add_up(self, array: Array) -> Array:
         if not isinstance(array, np.ndarray):

@@ -7,7 +7,7 @@ one that has told the user why it ends says "!". The first line that breaks with
 of the rank that was killed, whatever happens to the others after it.
 
 It is a program of its own, of the standard library alone: a rank starts it before anything else.
-Next: join.py, where all of this comes together.
+Next: joining.py, where all of this comes together.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any, TextIO, TypeVar
 from minigan.backend import Backend, automatic_backend, prepare_process
 from minigan.data.loader import DataLoader, ImageDataset
 from minigan.distributed.ending import give_up
-from minigan.distributed.join import join, refuse_more_ranks_than_gpus
+from minigan.distributed.joining import join, refuse_more_ranks_than_gpus
 from minigan.distributed.launch import started
 from minigan.errors import UserError
 from minigan.evaluation.evaluate import Reference

@@ -15,7 +15,7 @@ import numpy as np
 from minigan.data.loader import DataLoader
 from minigan.data.parts import my_part
 from minigan.distributed.communicator import Rows, ranks
-from minigan.distributed.join import digest
+from minigan.distributed.joining import digest
 from minigan.errors import UserError
 from minigan.gans.base import GAN, Losses
 from minigan.tensor import Tensor

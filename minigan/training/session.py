@@ -24,7 +24,7 @@ from minigan import plots
 from minigan.backend import set_num_threads
 from minigan.data.loader import DataLoader
 from minigan.distributed.communicator import alone, ranks
-from minigan.distributed.join import refuse_differences
+from minigan.distributed.joining import refuse_differences
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
