@@ -69,9 +69,10 @@ class Witness:
     def killed(self, line: socket.socket) -> str:
         rank, _ = self.come[line]
         self.end_all()
+        others = "" if self.expected == self.size else " (or one on another machine was, first)"
         return (
-            f"rank {rank} of {self.size} ended without a word: it was killed, as by a system that "
-            "runs out of memory, or crashed; so all end"
+            f"rank {rank} of {self.size} ended without a word: it was killed{others}, as by a "
+            "system that runs out of memory, or crashed; so all end"
         )
 
     def missing(self) -> str | None:

@@ -4,10 +4,10 @@
 
 Every turn starts each contender once, in processes of its own, one after another, and takes the
 least of its repetitions, because other programs disturb the rest; the figures are medians over the
-turns. A process has one thread, but for the line that says two. torch's DDP
-averages gradients over gloo, on networks and batches of the same sizes; it normalizes each part of
-a batch by itself, so it does less, and trains something else. `docs/tables.py` makes the tables of
-docs/scaling.md of the file.
+turns. A process has one thread, but for the lines that say two. torch's DDP averages gradients over
+gloo, on networks and batches of the same sizes; it normalizes each part of a batch by itself, so it
+does less, and trains something else. `docs/tables.py` makes the tables of docs/scaling.md of the
+file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,8 @@ from minigan.training.loop import over_ranks
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 BATCH = 64
-STEPS = {"mlp": 30, "dcgan": 6}
-WARM = 3
+STEPS = {"mlp": 20, "dcgan": 4}
+WARM = 2
 SIDE = {"mlp": 28, "dcgan": 32}
 SIZES = [1, 128, 1024, 16_384, 262_144, 2_097_152]  # float32 numbers in a message
 RANKS = [1, 2, 4]
@@ -99,7 +101,7 @@ def measure_messages() -> dict[str, Any]:
     found = {}
     for size in SIZES:
         array = np.ones(size, np.float32)
-        times = timed(lambda a=array: us.add_up(a), 50 if size < 100_000 else 10)
+        times = timed(partial(us.add_up, array), 50 if size < 100_000 else 10)
         found[str(size)] = 1e3 * min(times)
     return found
 
@@ -110,11 +112,11 @@ def measure_torch(system: str, batch: int) -> dict[str, Any]:
 
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     torch.manual_seed(0)
-    networks = torch_networks(torch.nn, system)
+    networks: list[Any] = list(torch_networks(torch.nn, system))
     if size > 1:
         torch.distributed.init_process_group("gloo", rank=rank, world_size=size)
         wrap = torch.nn.parallel.DistributedDataParallel
-        networks = tuple(wrap(network, broadcast_buffers=False) for network in networks)
+        networks = [wrap(network, broadcast_buffers=False) for network in networks]
     generator, discriminator = networks
     adams = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in networks]
     part, side = batch // size, SIDE[system]
@@ -268,29 +270,26 @@ def main() -> None:
     load = [os.getloadavg()[0]]
     steps: dict[str, dict[str, list[Any]]] = {system: {} for system in STEPS}
     messages: dict[str, list[Any]] = {}
-    for turn in range(options.turns):
+    for turn in range(1, options.turns + 1):
         for system in STEPS:
             for name, (flags, processes, by_torch) in contenders(system).items():
                 found = run(flags, processes, by_torch)
                 steps[system].setdefault(name, []).append(found)
-                print(f"turn {turn + 1} {system:6} {name:36} {found['ms']:9.2f} ms", flush=True)
+                print(f"turn {turn} {system:6} {name:36} {found['ms']:9.2f} ms", flush=True)
         for n in RANKS[1:]:
             messages.setdefault(str(n), []).append(run(["--worker", "messages"], n, False))
         load.append(os.getloadavg()[0])
-    import torch
-
-    facts = {
-        **circumstances(f"python tests/benchmarks/scaling.py --turns {options.turns}", threads=1),
-        "torch": torch.__version__,
-        "turns": options.turns,
-        "batch": BATCH,
-        "load": [round(each, 1) for each in load],  # of the machine, before and after each turn
-        "steps": {s: {n: median_of(t) for n, t in found.items()} for s, found in steps.items()},
-        "messages": {n: median_of(found) for n, found in messages.items()},
-    }
-    print(json.dumps(facts["messages"]))
-    if options.json:
-        options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        facts = {
+            **circumstances(f"python tests/benchmarks/scaling.py --turns {turn}", threads=1),
+            "torch": version("torch"),
+            "turns": turn,
+            "batch": BATCH,
+            "load": [round(each, 1) for each in load],  # of the machine, before and after each turn
+            "steps": {s: {n: median_of(t) for n, t in found.items()} for s, found in steps.items()},
+            "messages": {n: median_of(found) for n, found in messages.items()},
+        }
+        if options.json:  # after each turn: on a busy machine the next may take long
+            options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,21 @@ SMALL: dict[str, Any] = {
 }
 
 
+# A bias in front of batch norm is taken out again with the mean: its gradient is 0, and what is
+# computed is a rounding error, which Adam divides by itself and by 1e-8. It reaches the running
+# mean, from which it is taken out as well, and nothing else.
+UNSEEN = {
+    "lsgan": ("layer1.fc1.bias", "layer1.bn1.running_mean", "fc2.bias", "bn2.running_mean"),
+    "lsgan, fixed": ("generator.layer1.fc1.bias", "generator.layer1.bn1.running_mean"),
+}
+
+
+def seen_of(name: str, result: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """The names of what a game is played with, and of what no loss can see."""
+    unseen = {key for key in result if key.endswith(UNSEEN.get(name, ()))}
+    return result.keys() - unseen, unseen
+
+
 def build(name: str, *, backend: Any = "numpy", dtype: str = "float64") -> Any:
     """The system, with an average of its weights."""
     system = SYSTEMS[name.split(",")[0]]
