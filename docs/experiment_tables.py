@@ -260,20 +260,19 @@ def averages_table(found: Found) -> str:
     rows = []
     for system, name in SYSTEMS.items():
         for run in where(found, system=system):
-            for epoch, scores in run["epochs"].items():
-                both = [(scores[c]["frechet_distance"], scores[c]["precision"]) for c in COLUMNS]
-                cells = [f"{distance:.1f} ({precision:.2f})" for distance, precision in both]
-                rows.append([name, str(run["settings"]["seed"]), epoch, *cells])
+            settings = run["settings"]
+            both = [(run[c]["frechet_distance"], run[c]["precision"]) for c in COLUMNS]
+            cells = [f"{distance:.1f} ({precision:.2f})" for distance, precision in both]
+            rows.append([name, str(settings["seed"]), str(settings["epochs"]), *cells])
     head = ["system", "seed", "epochs", "last weights", "averaged, statistics copied"]
     return table([*head, "averaged, statistics measured anew"], ["left"] + ["right"] * 5, rows)
 
 
 def of_averages(found: Found, which: str) -> str:
     """ "dcgan 0 12 averaged nearest_training_image .2f" """
-    system, seed, epoch, column, score, spec = which.split(" ")
-    (run,) = where(found, system=system, seed=int(seed))
-    column = {"anew": "statistics anew"}.get(column, column)
-    return format(run["epochs"][epoch][column][score], spec)
+    system, seed, epochs, column, score, spec = which.split(" ")
+    (run,) = where(found, system=system, seed=int(seed), epochs=int(epochs))
+    return format(run[column][score], spec)
 
 
 # By the name of the table: the experiment's file, and who makes it.
