@@ -94,10 +94,14 @@ def kernels_table(found: Found) -> str:
 
 
 def of_ring(found: Found, which: str) -> str:
-    """ "RATE: OBJECTIVE", its count; "RATE: A | B", the probability of two counts so unequal."""
+    """ "RATE: OBJECTIVE", its count; "RATE: A | B", the probability of two counts so unequal.
+
+    Of the usual kernel alone; "RATE, all kernels: …" is of all runs.
+    """
     rate, _, names = which.partition(": ")
-    kernel = usual_kernel(found)
-    cells = [where(found, objective=n, rate=rate, kernel=kernel) for n in names.split(" | ")]
+    of = {} if rate.endswith(", all kernels") else {"kernel": usual_kernel(found)}
+    rate = rate.removesuffix(", all kernels")
+    cells = [where(found, objective=name, rate=rate, **of) for name in names.split(" | ")]
     if len(cells) == 1:
         return counted(len(lost(cells[0])), len(cells[0]))
     (a, of_a), (b, of_b) = [(len(lost(runs)), len(runs)) for runs in cells]
