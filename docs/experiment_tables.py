@@ -219,18 +219,19 @@ def seeds_of(runs: Runs) -> str:
     return ", ".join(str(run["settings"]["seed"]) for run in runs)
 
 
+SHOWN = tuple(str(iteration) for iteration in range(0, 1751, 250))
+VARIANCE, DEVIATION = "variance before the sigmoid", "deviation of a pixel"
+
+
 def lsgan_death_table(found: Found) -> str:
     """How the recipe as published loses its spread."""
-    runs = where(found, recipe="as published")
-    looks = list(runs[0]["looks"])
     rows = []
-    for name, places in (("deviation of a pixel", ".2f"), ("variance before the sigmoid", ".0e")):
-        for run in runs:
-            cells = [format(run["looks"][look][name], places) for look in looks]
+    for name, places in ((VARIANCE, ".0e"), (DEVIATION, ".2f")):
+        for run in where(found, recipe="as published"):
+            cells = [format(run["looks"][look][name], places) for look in SHOWN]
             rows.append([name, str(run["settings"]["seed"]), *map(minus, cells)])
-    head = ["in front of the sigmoid, and of the images", "seed", *[f"{int(n):,}" for n in looks]]
-    head[0] = "after so many iterations"
-    return table(head, ["left"] + ["right"] * (len(looks) + 1), rows)
+    head = ["after so many iterations", "seed", *[f"{int(look):,}" for look in SHOWN]]
+    return table(head, ["left"] + ["right"] * (len(SHOWN) + 1), rows)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ CHANGES: dict[str, Recipe] = {
     "only the batch norm removed": replace(TUTORIAL, norm_before_sigmoid=False),
     "both": RECIPES["fixed"],
 }
-LOOKS = (0, 100, 200, 300, 400, 500, 1000)  # iterations at which the spread is measured
+EVERY = 50  # iterations between two looks at the spread
 
 
 @no_grad()
@@ -53,7 +53,7 @@ def play(recipe: Recipe, seed: int, epochs: int, reference: Reference) -> dict[s
     gan = LSGAN(recipe, seed=seed)
     looks = {0: spread(gan)}
     for report in train(gan, loader_for(gan, mnist("train"), seed=seed), epochs=epochs):
-        if report.iteration in LOOKS:
+        if report.iteration % EVERY == 0:
             looks[report.iteration] = spread(gan)
     seen = reference.judge.look(draw(gan)[0])
     return {
