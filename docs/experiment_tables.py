@@ -206,8 +206,9 @@ def of_floors(found: Found, which: str) -> str:
 
 def lsgan_table(found: Found) -> str:
     rows = []
+    kernel = usual_kernel(found)
     for name in several([run["settings"]["recipe"] for run in found["runs"]]):
-        runs = where(found, recipe=name)
+        runs = where(found, recipe=name, kernel=kernel)
         distance = mean([run["frechet_distance"] for run in runs], 0)
         modes = ", ".join(str(run["modes"]) for run in runs)
         rows.append([name, seeds_of(runs), distance, modes])
@@ -224,14 +225,18 @@ VARIANCE, DEVIATION = "variance before the sigmoid", "deviation of a pixel"
 
 
 def lsgan_death_table(found: Found) -> str:
-    """How the recipe as published loses its spread."""
+    """How the two recipes that keep the batch norm lose their spread."""
     rows = []
-    for name, places in ((VARIANCE, ".0e"), (DEVIATION, ".2f")):
-        for run in where(found, recipe="as published"):
-            cells = [format(run["looks"][look][name], places) for look in SHOWN]
-            rows.append([name, str(run["settings"]["seed"]), *map(minus, cells)])
-    head = ["after so many iterations", "seed", *[f"{int(look):,}" for look in SHOWN]]
-    return table(head, ["left"] + ["right"] * (len(SHOWN) + 1), rows)
+    for recipe in ("as published", "only the pixels in [−1, 1]"):
+        for run in where(found, recipe=recipe):
+            settings = run["settings"]
+            name = f"{recipe}, seed {settings['seed']}, {settings['kernel']}"
+            for what, places in ((VARIANCE, ".0e"), (DEVIATION, ".2f")):
+                cells = [format(run["looks"][look][what], places) for look in SHOWN]
+                rows.append([name, what, *map(minus, cells)])
+                name = "…"
+    head = ["recipe", "after so many iterations", *[f"{int(look):,}" for look in SHOWN]]
+    return table(head, ["left"] * 2 + ["right"] * len(SHOWN), rows)
 
 
 # ---------------------------------------------------------------------------------------------
