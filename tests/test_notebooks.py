@@ -52,6 +52,21 @@ def test_it_is_stored_without_results(path):
     assert not any(cell.outputs or cell.execution_count for cell in code)
 
 
+INTERRUPTED = """
+from minigan.data import DataLoader
+from minigan.gans import LSGAN
+from minigan.training import train
+
+if "gan" not in globals():
+    gan, loader, done = LSGAN(seed=0), DataLoader(mnist("test"), 64), 0
+for report in train(gan, loader, epochs=1, max_steps=5, iteration=done):
+    done = report.iteration
+    print(done, loader.position)
+    if done == 2:
+        {}
+"""
+
+
 def test_what_a_notebook_shows(tmp_path, monkeypatch):
     sources = [
         "import minigan as mg\nfrom minigan.data import mnist\nmnist('test')",
@@ -61,6 +76,8 @@ def test_what_a_notebook_shows(tmp_path, monkeypatch):
         "from minigan.data import image_folder\nimage_folder('nowhere')",
         "1 / 0",
         "x * mg.ones(3)",
+        INTERRUPTED.format("raise KeyboardInterrupt"),
+        INTERRUPTED.format("pass"),
     ]
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, sources)))
     outputs = execute(notebook, tmp_path, monkeypatch, allow_errors=True)
@@ -70,5 +87,8 @@ def test_what_a_notebook_shows(tmp_path, monkeypatch):
     for cell in outputs[3:5]:  # errors for a person: a sentence
         (error,) = cell
         assert error.traceback == [f"UserError: {error.evalue}"] and len(error.evalue) > 10
-    for cell in outputs[5:]:  # errors of a program: where it was
+    for cell in outputs[5:7]:  # errors of a program: where it was
         assert len("\n".join(cell[0].traceback).splitlines()) > 5
+    stopped, again = outputs[7:]  # a loop that was interrupted goes on with the next batch
+    assert stopped[0].text == "1 64\n2 128\n" and stopped[1].ename == "KeyboardInterrupt"
+    assert again[0].text == "3 192\n4 256\n5 320\n"
