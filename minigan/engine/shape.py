@@ -1,5 +1,11 @@
 """Shape: the ops that compute nothing and only move numbers, or views of them, about.
 
+All of them are linear in a, y = A a, and the derivative of a linear op is its *adjoint*: the map Aᵀ
+for which ⟨A a, g⟩ = ⟨a, Aᵀ g⟩ whatever a and g are, with ⟨a, b⟩ = Σ aᵢ bᵢ. (A written as a matrix,
+it is the transposed one.) Where A copies, Aᵀ adds up; where A leaves out, Aᵀ puts zeros. So they
+come in pairs, each the derivative of the other: Expand and Sum, Index and Scatter, Permute
+and its inverse, Convolution and TransposedConvolution (../functional/convolution.py).
+
 Next: ../tensor.py, all of it under torch's names.
 """
 
