@@ -405,7 +405,8 @@ def copied(script: Path, to: Path, change: Callable[[str], str], settings: Seque
     text = code(script)
     for setting in settings:
         name = setting.split("=")[0].strip()
-        text, found = re.subn(rf"^{name}\s*=(?!=).*$", setting, text, count=1, flags=re.MULTILINE)
+        line = rf"^([ \t]*){name}\s*=(?!=).*$"
+        text, found = re.subn(line, rf"\1{setting}", text, count=1, flags=re.MULTILINE)
         if not found:
             raise SystemExit(f"{script} has no line {name} = …, which --set could change")
     chosen = to / (script.stem + ".py")
