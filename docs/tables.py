@@ -578,7 +578,7 @@ def scripts_table(files: Files) -> str:
     results = files.read("scripts.json") or {"scripts": {}}
     rows = []
     for name, result in sorted(results["scripts"].items()):
-        changes = [f"`{setting.replace(' ', '')}`" for setting in result["set"]]
+        changes = [f"`{setting}`" for setting in result["set"]]
         if result["minigan stops"]:
             kind = result["minigan stops"].split(":")[0]
             end = f"stops in both: {kind}" if result["torch stops"] else f"stops: {kind}"
