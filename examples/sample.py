@@ -14,26 +14,38 @@ from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan
-from minigan.training.command import Help, backend_name, natural, path, positive, run_command
+from minigan.training.command import machine_flags, run_command, use_threads
+from minigan.training.parser import Parser, natural, path, positive
 
 BATCH = 256  # images drawn at a time
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Draw a page of pictures with a trained generator.",
-        formatter_class=Help,
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Draw a page of pictures with a trained generator.",
+        takes="checkpoint",
+        examples=["runs/mnist_gan", "runs/conditional_gan --digit 7 --count 100 --out sevens.png"],
+        leaves={"grid.png": "the page; --out has another name for it"},
     )
-    add = parser.add_argument
+    add = parser.group("what to draw").add_argument
     add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
     add("--count", type=positive, default=64, help="pictures on the page")
     add("--columns", type=positive, help="pictures in a row (default: as many as rows)")
     add("--digit", type=natural, help="conditional systems: draw this class (default: all in turn)")
     add("--last", action="store_true", help="draw with the last weights, even if the run averaged")
     add("--seed", type=natural, default=0, help="of the noise")
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    add("--out", type=path, default=Path("grid.png"), help="the picture to write")
-    return parser.parse_args(arguments)
+    add = parser.group("where").add_argument
+    add("--out", type=picture, default=Path("grid.png"), help="the picture to write, a .png")
+    machine_flags(parser)
+    return parser
+
+
+def picture(text: str) -> Path:
+    """The path of a picture to write, for argparse: what cannot be written is not drawn first."""
+    if not text.lower().endswith(".png"):
+        raise argparse.ArgumentTypeError(f"{text} is no .png, the kind of picture that is written")
+    return path(text)
 
 
 def class_labels(gan: GAN, count: int, digit: int | None) -> Tensor | None:
@@ -50,7 +62,8 @@ def class_labels(gan: GAN, count: int, digit: int | None) -> Tensor | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(arguments)
+    options = parser().parse_args(arguments)
+    use_threads(options)
     gan = load_gan(options.checkpoint, backend=options.backend)
     noise = gan.sample_noise(options.count, seed=options.seed)
     labels = class_labels(gan, options.count, options.digit)

@@ -3,12 +3,19 @@
 Next: files.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 
 class UserError(ValueError):
     """What was asked for cannot be done; the message says why, and what to do instead."""
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """ "; did you mean --batch-size?" for the name that is most like a mistyped one, or nothing."""
+    found = get_close_matches(word, list(names), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 @contextmanager
