@@ -29,6 +29,7 @@ from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of
 from minigan.training.command import machine_flags, run_command, use_threads
 from minigan.training.folder import note_drawn
+from minigan.training.own_system import add_system_flag, own_system
 from minigan.training.parser import Parser, natural, path, positive
 
 # What may be drawn, by name: it goes when the run in the folder does.
@@ -54,14 +55,18 @@ def parser() -> Parser:
             "arithmetic.png": "with --plus or --minus: what they come to",
         },
     )
-    add = parser.group("what to draw").add_argument
+    group = parser.group("what to draw")
+    add = group.add_argument
     add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
+    add_system_flag(group)
     add("--walks", type=positive, default=8, help="pairs of ends")
     add("--steps", type=positive, default=10, help="images of a walk")
     add("--frames", type=positive, default=24, help="of a film, one way")
-    group: dict[str, Any] = dict(type=natural, nargs="+", action="append", default=[], metavar="N")
-    add("--plus", **group, help="numbers of samples whose average is added; may be repeated")
-    add("--minus", **group, help="numbers of samples whose average is subtracted; likewise")
+    numbers: dict[str, Any] = dict(
+        type=natural, nargs="+", action="append", default=[], metavar="N"
+    )
+    add("--plus", **numbers, help="numbers of samples whose average is added; may be repeated")
+    add("--minus", **numbers, help="numbers of samples whose average is subtracted; likewise")
     add("--digit", type=natural, help="conditional systems: the class to draw")
     add("--seed", type=natural, default=0, help="of the noise")
     add = parser.group("where").add_argument
@@ -98,7 +103,7 @@ class Painter(NamedTuple):
 
 
 def load(options: argparse.Namespace) -> Painter:
-    gan = load_gan(options.checkpoint, backend=options.backend)
+    gan = load_gan(options.checkpoint, system=own_system(options.system), backend=options.backend)
     classes = getattr(gan.settings, "classes", None)
     if classes is None and options.digit is not None:
         raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigan.backend.interface import AdamStep, Backend, Window
 from minigan.backend.numpy.arrays import NumpyBackend
+from minigan.backend.numpy.compiler.trace import Symbol
 from minigan.backend.numpy.process import prepare_process
 from minigan.errors import UserError
 
@@ -24,11 +25,13 @@ __all__ = [
     "backend_of",
     "get_backend",
     "prepare_process",
+    "get_num_threads",
     "set_num_threads",
 ]
 
 _numpy = NumpyBackend()
-_of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy}
+# A formula that is being compiled sees symbols, for which NumPy's functions work as for arrays.
+_of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy, Symbol: _numpy}
 
 
 def _by_name(backend: Backend) -> tuple[Any, ...]:
@@ -84,6 +87,11 @@ def backend_of(array: Any) -> Backend:
         if type(array).__module__.partition(".")[0] == "cupy":
             return _cupy()
         raise TypeError(f"not an array of a backend: {type(array).__name__}") from None
+
+
+def get_num_threads() -> int:
+    """How many threads the NumPy backend uses."""
+    return _numpy.threads.count
 
 
 def set_num_threads(count: int) -> None:
