@@ -2,7 +2,7 @@
 
 NumPy lets go of the interpreter while it computes, so plain Python threads do run at once.
 
-Next: compiler/__init__.py; then adam.py, a loop that they share, and convolution.py, one with matrix
+Next: compiler/__init__.py; then adam.py, a loop that they share; convolution.py, one with matrix
 products inside.
 """
 
