@@ -8,7 +8,9 @@ Next: command.py, with the flags that the examples share.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -164,8 +166,13 @@ class Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         parts = []
         if self.leaves:
-            width = max(map(len, self.leaves)) + 2
-            rows = [f"  {name:<{width}}{what}" for name, what in self.leaves.items()]
+            wide = max(map(len, self.leaves)) + 4
+            screen = max(shutil.get_terminal_size().columns - 2, wide + 20)
+            rows = [
+                textwrap.fill(what, screen, initial_indent=f"  {name}".ljust(wide),
+                              subsequent_indent=" " * wide)
+                for name, what in self.leaves.items()
+            ]  # fmt: skip
             parts.append("\n".join(["what it leaves:", *rows]))
         if self.examples:
             parts.append("\n".join(["examples:", *(f"  {command}" for command in self.examples)]))
