@@ -46,7 +46,7 @@ def examples() -> list[ModuleType]:
     """All examples: first those that the README lists, in its order, then what is new."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     paths = sorted((ROOT / "examples").glob("*.py"))
-    listed = {path: readme.find(f"`examples/{path.name}`") for path in paths}
+    listed = {path: readme.find(f"{path.name}`") for path in paths}
     listed = {path: place if place >= 0 else len(readme) for path, place in listed.items()}
     return [load(path) for path in sorted(paths, key=lambda path: listed[path])]
 
@@ -89,7 +89,10 @@ def sentence(text: str) -> str:
 
 
 def page() -> str:
-    return "\n\n".join([TOP.strip(), *map(section, examples())]) + "\n"
+    found = examples()
+    names = [Path(module.parser().script).name for module in found]
+    index = " · ".join(f"[{name}](#{name.replace('.', '')})" for name in names)
+    return "\n\n".join([TOP.strip(), index, *map(section, found)]) + "\n"
 
 
 def faults() -> list[str]:
