@@ -31,7 +31,7 @@ METHODS = {
 
 def add_system_flag(group: argparse._ActionsContainer, *, required: bool = False) -> None:
     """The flag that names the file, in a group of --help."""
-    what = "the file of a system of your own, such as my_gan.py"
+    what = "run this file, such as my_gan.py, which defines a system of your own"
     group.add_argument("--system", type=path, required=required, metavar="FILE", help=what)
 
 
