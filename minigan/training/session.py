@@ -276,13 +276,19 @@ class Session:
                 self.writer.add_scalar(name, value, report.iteration)
 
     def _sample_is_due(self) -> bool:
-        return self.iteration % self.options.sample_every == 0
+        every = self.options.sample_every
+        return self.iteration % every == 0 or (self.iteration < every and is_early(self.iteration))
 
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
         images = self.picture(self.gan).numpy()
         plots.save_grid(
-            path, images, columns=self.columns, scale=2, value_range=self.gan.value_range
+            path,
+            images,
+            columns=self.columns,
+            scale=2,
+            value_range=self.gan.value_range,
+            caption=f"iteration {self.iteration:,}, seed {self.options.seed}",
         )
 
     def _save(self) -> None:
@@ -308,12 +314,20 @@ class Session:
         if not self._sample_is_due():
             self._save_picture()
         frames = [np.asarray(Image.open(path)) for path in self.folder.sample_paths()]
+        # Those that an earlier version drew have no caption, and so another size.
+        frames = [frame for frame in frames if frame.shape == frames[-1].shape]
         plots.save_animation(self.folder.animation_path, frames)
         if self.folder.metrics_path.exists():
             path, metrics = self.folder.losses_path, self.folder.metrics_path
             plots.save_losses(path, metrics, unit=self.gan.loss_unit)
         if self.writer:
             self.writer.close()
+
+
+def is_early(iteration: int) -> bool:
+    """Whether this is one of 1, 2, 5, 10, 20, 50, 100, …: at first much happens in little time."""
+    digits = str(iteration)
+    return digits[0] in "125" and set(digits[1:]) <= {"0"}
 
 
 def _tensorboard(folder: RunFolder) -> Any:
