@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from minigan import plots
-from minigan.backend import set_num_threads
+from minigan.backend import get_num_threads, set_num_threads
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError, as_user_error
+from minigan.evaluation.circumstances import circumstances
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
 from minigan.nn.summary import noted_layers
@@ -107,6 +108,7 @@ def run(
         may_differ=(*FREE, "epochs", "settings.epochs", "backend"),
         may_lack=SINCE_0_1,
         also_made=("tensorboard/events*", *evaluations.MADE),
+        start=circumstances(telling.started_by(), get_num_threads()),
     ) as folder:
         plots.get_ready(options.out)
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)

@@ -131,10 +131,14 @@ def test_config_says_the_whole_recipe(train, tmp_path):
     config = read_config(tmp_path / "run")
     recipe = replace(RECIPE, epochs=2, average=0.5, batch_size=4)
     assert config["settings"] == json.loads(json.dumps(asdict(recipe)))
+    (start,) = config["starts"]
+    assert start["versions"]["numpy"] == np.__version__ and "pytest" in start["command"]
+    assert start["date"] and start["threads"]
     with pytest.raises(UserError, match="settings.average was 0.5 and is now 0.6"):
         train("--epochs", "2", "--average", "0.6", "--batch-size", "4", "--resume")
     train("--epochs", "3", "--average", "0.5", "--batch-size", "4", "--resume")
-    assert read_config(tmp_path / "run")["settings"]["epochs"] == 3
+    config = read_config(tmp_path / "run")
+    assert config["settings"]["epochs"] == 3 and len(config["starts"]) == 2
 
 
 def test_evaluations_need_something_to_compare_with(train, tmp_path):
