@@ -7,7 +7,7 @@ Next: picture.py.
 """
 
 from minigan.gans.latent import latent_walk
-from minigan.plots.curves import COLORS, save_losses
+from minigan.plots.curves import COLORS, save_losses, save_scores
 from minigan.plots.films import save_animation
 from minigan.plots.grids import (
     COMFORTABLE,
@@ -37,4 +37,5 @@ __all__ = [
     "save_grid",
     "save_losses",
     "save_picture",
+    "save_scores",
 ]

@@ -321,7 +321,14 @@ class Session:
         plots.save_animation(self.folder.animation_path, frames)
         if self.folder.metrics_path.exists():
             path, metrics = self.folder.losses_path, self.folder.metrics_path
-            plots.save_losses(path, metrics, unit=self.gan.loss_unit)
+            plots.save_losses(
+                path,
+                metrics,
+                unit=self.gan.loss_unit,
+                at_rest=self.gan.losses_at_rest,
+                title=f"{self.gan.name} on {self.loader.dataset.name}, seed {self.options.seed}, "
+                f"{self.iteration:,} iterations",
+            )
         if self.writer:
             self.writer.close()
 

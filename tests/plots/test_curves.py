@@ -160,3 +160,37 @@ assert dict(matplotlib.rcParams) == settings and matplotlib.get_backend() == "sv
     command = [sys.executable, "-c", script, str(tmp_path / "losses.png")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_where_a_game_rests_is_in_the_picture(tmp_path, pixels_of):
+    """The line is drawn even if no loss comes near it, and a title makes room for itself."""
+    plots.save_losses(tmp_path / "bare.png", metrics(50))
+    plots.save_losses(tmp_path / "line.png", metrics(50), at_rest={"far away": 7.0})
+    plots.save_losses(tmp_path / "title.png", metrics(50), title="gan on MNIST, seed 0")
+    grayish = [
+        int((np.abs(pixels_of(tmp_path / name)[:, :, :3].astype(int) - 140).max(axis=2) < 50).sum())
+        for name in ("bare.png", "line.png")
+    ]
+    assert grayish[1] > grayish[0] + 150  # a dotted line over the whole width
+    assert (pixels_of(tmp_path / "title.png")[:40] < 100).any()
+    assert not (pixels_of(tmp_path / "bare.png")[:10] < 100).any()
+
+
+def test_a_critics_slope_has_a_panel(tmp_path, pixels_of):
+    plots.save_losses(tmp_path / "one.png", metrics(100))
+    plots.save_losses(tmp_path / "two.png", metrics(100, slope=1 + rng.random(100)))
+    assert pixels_of(tmp_path / "two.png").shape[0] > pixels_of(tmp_path / "one.png").shape[0]
+
+
+def test_scores_of_the_generator_and_of_its_average(tmp_path, colored):
+    green = plots.COLORS[2]
+    table = {"epoch": [2, 4, 6], "precision": [0.1, 0.3, 0.4], "parzen_sigma": [1, 1, 1]}
+    plots.save_scores(tmp_path / "one.png", table, {"precision": "precision\n1 is best"})
+    assert colored(tmp_path / "one.png", ORANGE) > 100 > colored(tmp_path / "one.png", green)
+    table["averaged_precision"] = [0.2, 0.5, 0.8]
+    meanings = {"precision": "precision", "recall": "not recorded"}
+    plots.save_scores(tmp_path / "two.png", table, meanings, title="a run")
+    assert colored(tmp_path / "two.png", ORANGE) > 100 < colored(tmp_path / "two.png", green)
+    for wrong in ({"epoch": [1]}, {"precision": [1]}):
+        with pytest.raises(UserError, match="no score to plot"):
+            plots.save_scores(tmp_path / "none.png", wrong, meanings)
