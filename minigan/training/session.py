@@ -187,7 +187,6 @@ class Session:
             self.loader,
             epochs=self.gan.settings.epochs,
             max_steps=self.options.max_steps,
-            iteration=self.iteration,
         )
         try:
             first = self._first_of(reports, bar)
