@@ -7,7 +7,7 @@ Next: picture.py.
 """
 
 from minigan.gans.latent import latent_walk
-from minigan.plots.curves import COLORS, save_losses, save_scores
+from minigan.plots.curves import COLORS, save_losses, save_norms, save_scores
 from minigan.plots.films import save_animation
 from minigan.plots.grids import (
     COMFORTABLE,
@@ -36,6 +36,7 @@ __all__ = [
     "save_animation",
     "save_grid",
     "save_losses",
+    "save_norms",
     "save_picture",
     "save_scores",
 ]

@@ -7,7 +7,7 @@ around it. Next: ../theory/toys.py.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,58 @@ def save_scores(
     panels[0].legend(frameon=False, fontsize=8)
     for panel in panels[len(drawn) :]:
         panel.remove()
+    if title:
+        figure.suptitle(title, fontsize=11)
+    _write(figure, path)
+
+
+def save_norms(
+    path: PathLike,
+    norms: PathLike | Mapping[str, Any],
+    names: Sequence[str],
+    *,
+    title: str | None = None,
+) -> None:
+    """Save a PNG of how long gradients and weights are: a column for G and one for D, a line for
+    each parameter, dark for those next to the input and bright for those next to the output.
+
+    `norms` is the path of a gradients.csv or its columns: "iteration", "gradient of generator.…",
+    "norm of generator.…". `names` has the parameters to draw. Above are the gradients' norms, below
+    their ratio to the weights'; both axes are logarithmic, as what matters are orders of magnitude.
+    """
+    path = checked_name(path, ".png")
+    columns = norms if isinstance(norms, Mapping) else read_table(norms)
+    values = {name: _checked(name, column) for name, column in columns.items()}
+    needed = [f"{what} of {name}" for name in names for what in ("gradient", "norm")]
+    if missing := [name for name in ("iteration", *needed) if name not in values]:
+        raise UserError(f"There are no norms to plot: no column is called {missing[0]!r}")
+    get_ready(path.parent)
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 7), dpi=110, layout="constrained")
+    panels = figure.subplots(2, 2, sharex=True, sharey="row")
+    known = [False, False]  # whether a row of panels shows anything above 0
+    for column, player in zip(panels.T, ("generator", "discriminator"), strict=True):
+        own = [name for name in names if name.startswith(f"{player}.")]
+        colors = colormaps["viridis"](np.linspace(0, 0.9, max(len(own), 1)))
+        for name, color in zip(own, colors, strict=False):
+            gradient, norm = values[f"gradient of {name}"], values[f"norm of {name}"]
+            ratio = np.divide(gradient, norm, out=np.full_like(norm, np.nan), where=norm > 0)
+            label = name.removeprefix(f"{player}.")
+            for row, (panel, line) in enumerate(zip(column, (gradient, ratio), strict=True)):
+                known[row] |= bool((line > 0).any())
+                panel.plot(values["iteration"], line, ".-", color=color, label=label, markersize=3)
+        column[0].set_title(player, fontsize=10)
+        column[1].set_xlabel("iteration (batches)")
+        column[1].legend(frameon=False, fontsize=7, ncols=2)
+        for panel in column:
+            _tidy(panel)
+    for row, has_logarithms in zip(panels, known, strict=True):
+        if has_logarithms:
+            row[0].set_yscale("log")
+    panels[0, 0].set_ylabel("‖gradient‖ (loss per unit of weight)")
+    panels[1, 0].set_ylabel("‖gradient‖ / ‖weights‖")
     if title:
         figure.suptitle(title, fontsize=11)
     _write(figure, path)

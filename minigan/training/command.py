@@ -120,6 +120,7 @@ def training_parser(
     add("--resume", action="store_true", help="go on with the run in the folder")
     add("--overwrite", action="store_true", help="replace the run in the folder")
     add("--tensorboard", action="store_true", help="also write losses for TensorBoard")
+    add("--watch-gradients", action="store_true", help="also chart gradient and weight norms")
     add("--threads", type=positive, help="processor threads (default: all that may be used)")
     add("--detect-anomaly", action="store_true", help="name the op that makes the first NaN (slow)")
     return parser

@@ -29,7 +29,7 @@ from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
 from minigan.nn.summary import noted_layers
 from minigan.tensor import Tensor, detect_anomaly
-from minigan.training import evaluations, telling
+from minigan.training import evaluations, telling, tensorboard, watching
 from minigan.training.console import Console
 from minigan.training.evaluations import Evaluations
 from minigan.training.folder import RunFolder
@@ -38,6 +38,8 @@ from minigan.training.options import RunOptions
 from minigan.training.pace import Pace
 from minigan.training.progress import ProgressBar
 from minigan.training.stopping import stop_when_asked
+from minigan.training.tensorboard import TensorBoard
+from minigan.training.watching import Watch
 
 # Settings that a resumed run may change: they do not alter what an iteration computes, although
 # another number of threads may round it otherwise.
@@ -107,7 +109,7 @@ def run(
         overwrite=options.overwrite,
         may_differ=(*FREE, "epochs", "settings.epochs", "backend"),
         may_lack=SINCE_0_1,
-        also_made=("tensorboard/events*", *evaluations.MADE),
+        also_made=(*tensorboard.MADE, *evaluations.MADE, *watching.MADE),
         start=circumstances(telling.started_by(), get_num_threads()),
     ) as folder:
         plots.get_ready(options.out)
@@ -138,7 +140,8 @@ class Session:
         self.saved = -1
         self.overdue = math.inf  # the moment from which on a checkpoint is missed, by the clock
         self.console = Console(sys.stderr)
-        self.writer = _tensorboard(folder) if options.tensorboard else None
+        self.writer = TensorBoard(folder.path) if options.tensorboard else None
+        self.watch: Watch | None = None
         self.evaluations: Evaluations | None = None
 
     def carry_out(self, reference: Reference | None, system_flag: str | None = None) -> int:
@@ -147,6 +150,8 @@ class Session:
         self._restore()
         if reference and options.evaluate_every:
             self.evaluations = Evaluations(self.folder.path, gan, reference, self.iteration)
+        if options.watch_gradients:
+            self.watch = Watch(self.folder.path, gan, self.iteration)
         total = epochs * len(self.loader)
         if options.max_steps:
             total = min(total, options.max_steps)
@@ -165,7 +170,11 @@ class Session:
         with stop_when_asked() as asked:
             with watch, ProgressBar(total, initial=self.iteration, epochs=epochs) as bar:
                 pace = Pace(total, besides="evaluations" if options.evaluate_every else None)
-                self._train(bar, asked, pace)
+                try:
+                    self._train(bar, asked, pace)
+                finally:
+                    if self.watch:  # of a run that diverges one wants to see it most
+                        self.watch.draw()
             was_stopped = bool(asked)
             self._save()  # a terminal that is closed may say so twice
             self._finish()
@@ -273,8 +282,9 @@ class Session:
         row = {"iteration": report.iteration, "epoch": report.epoch, **values}
         self.folder.append_metrics(row)
         if self.writer:
-            for name, value in values.items():
-                self.writer.add_scalar(name, value, report.iteration)
+            self.writer.losses(values, report.iteration)
+        if self.watch:
+            self.watch.take(report.iteration)
 
     def _sample_is_due(self) -> bool:
         every = self.options.sample_every
@@ -282,15 +292,17 @@ class Session:
 
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
-        images = self.picture(self.gan).numpy()
-        plots.save_grid(
-            path,
-            images,
+        page = plots.image_grid(
+            self.picture(self.gan),
             columns=self.columns,
             scale=2,
             value_range=self.gan.value_range,
             caption=f"iteration {self.iteration:,}, seed {self.options.seed}",
         )
+        plots.save_picture(path, page)
+        if self.writer:
+            gradients = self.watch is not None
+            self.writer.look(self.gan, page, self.iteration, gradients=gradients)
 
     def _save(self) -> None:
         if self.saved == self.iteration:
@@ -328,6 +340,8 @@ class Session:
                 title=f"{self.gan.name} on {self.loader.dataset.name}, seed {self.options.seed}, "
                 f"{self.iteration:,} iterations",
             )
+        if self.watch:
+            self.watch.close()
         if self.writer:
             self.writer.close()
 
@@ -336,13 +350,3 @@ def is_early(iteration: int) -> bool:
     """Whether this is one of 1, 2, 5, 10, 20, 50, 100, …: at first much happens in little time."""
     digits = str(iteration)
     return digits[0] in "125" and set(digits[1:]) <= {"0"}
-
-
-def _tensorboard(folder: RunFolder) -> Any:
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise UserError(
-            '--tensorboard needs tensorboardX: pip install "minigan[tensorboard]"'
-        ) from None
-    return SummaryWriter(str(folder.path / "tensorboard"))
