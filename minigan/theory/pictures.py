@@ -229,10 +229,19 @@ def draw_gradients(path: PathLike, found: Gradients, races: Race) -> None:
 # Eight Gaussians
 
 
-def draw_ring(path: PathLike, found: Mapping[str, Sequence[Snapshot]]) -> None:
+def draw_ring(
+    path: PathLike, found: Mapping[str, Sequence[Snapshot]], *, title: str = "eight Gaussians"
+) -> None:
     """A row for each objective, a column for each look: 2,000 samples, and where they are good."""
     columns = max(len(snapshots) for snapshots in found.values())
-    figure = _figure(2.2 * columns, 2.35 * len(found))
+    figure = _figure(2.2 * columns, 0.6 + 2.35 * len(found))
+    limit = 1.5 * RING.radius
+    figure.suptitle(
+        f"{title}: a row for each objective, from the start of training to its end\n"
+        f"points: samples; circles: 3 standard deviations around the {RING.modes} modes of the "
+        f"data, where a sample is good (both axes: -{limit:g} to {limit:g})",
+        fontsize=10,
+    )
     panels = figure.subplots(len(found), columns, squeeze=False)
     for row, (name, snapshots) in zip(panels, found.items(), strict=True):
         row[0].set_ylabel(name.replace(", ", ",\n"), fontsize=10)

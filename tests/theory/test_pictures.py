@@ -44,4 +44,4 @@ def test_the_ring_has_a_row_for_each_objective(tmp_path, count):
     snapshots = [ring.Snapshot(step, points, 0, 0.0) for step in (1, 2)]
     pictures.draw_ring(tmp_path / "ring.png", {f"objective {i}": snapshots for i in range(count)})
     width, height = Image.open(tmp_path / "ring.png").size
-    assert height / width == pytest.approx(2.35 * count / 4.4, rel=0.05)
+    assert height / width == pytest.approx((0.6 + 2.35 * count) / 4.4, rel=0.05)
