@@ -220,8 +220,7 @@ class Session:
         gan = self.gan
         with noted_layers(gan.generator) as generator, noted_layers(gan.discriminator) as other:
             first = list(itertools.islice(reports, 1))
-        for line in telling.networks(gan, generator, other):
-            bar.write(line)
+        bar.write("\n".join(telling.networks(gan, generator, other)))
         return first
 
     def _diverged(self, iteration: int, what: str) -> UserError:
