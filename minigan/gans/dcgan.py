@@ -57,7 +57,10 @@ class Recipe:
     average: float | None = None  # the decay of the average of G's weights, if one is kept
 
 
-TUTORIAL = Recipe()
+RECIPES = {
+    "averaged": Recipe(epochs=25, average=0.999),
+    "tutorial": Recipe(),
+}
 
 
 def smallest_map(image_size: int) -> tuple[int, int]:
@@ -150,7 +153,7 @@ class DCGAN(GAN):
 
     name = "dcgan"
     losses_at_rest = {"2 log 2, of D": 2 * math.log(2), "log 2, of G": math.log(2)}
-    settings: Recipe = TUTORIAL
+    settings: Recipe = RECIPES["tutorial"]
     discriminator: Discriminator
 
     def networks(self) -> tuple[nn.Module, nn.Module]:

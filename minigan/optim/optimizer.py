@@ -59,6 +59,11 @@ class Optimizer:
         """The names of the lines that an update with these settings needs."""
         return self.state_names
 
+    def __repr__(self) -> str:
+        """As torch prints it."""
+        lines = [f"    {name}: {value}" for name, value in sorted(self.settings().items())]
+        return "\n".join([f"{type(self).__name__} (", "Parameter Group 0", *lines, ")"])
+
     @property
     def param_groups(self) -> list[ParameterGroup]:
         """torch's way to the settings, to read and to write: `param_groups[0]["lr"]` is `lr`."""
@@ -80,7 +85,12 @@ class Optimizer:
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or fill those that there are with zeros."""
+        """Forget the gradients, or fill those that there are with zeros.
+
+        Why it must be asked for: `backward` *adds* to `.grad`, because a parameter that two losses
+        depend on should get both gradients, and because several small batches, one after another,
+        then are one large one. So somebody has to say where a new sum begins.
+        """
         for p in self.params:
             if p.grad is not None:
                 p.grad = None if set_to_none else p.grad.detach().zero_()

@@ -12,6 +12,7 @@ from minigan.plots.films import save_animation
 from minigan.plots.grids import (
     COMFORTABLE,
     activation_grid,
+    as_pixels,
     captioned,
     filter_grid,
     image_grid,
@@ -27,6 +28,7 @@ __all__ = [
     "PathLike",
     "Picture",
     "activation_grid",
+    "as_pixels",
     "captioned",
     "filter_grid",
     "get_ready",

@@ -40,7 +40,7 @@ def image_grid(
     images, such as digits of 28 pixels, until they can be seen, and leaves large grids alone.
     `caption` stands on a strip of its own below all of them.
     """
-    pixels = _as_pixels(images, value_range)  # (N, C, H, W) uint8
+    pixels = as_pixels(images, value_range)  # (N, C, H, W) uint8
     count, channels = pixels.shape[:2]
     columns = math.ceil(math.sqrt(count)) if columns is None else whole("columns", columns, 1)
     columns = min(count, columns)
@@ -69,10 +69,10 @@ def image_grid(
         places = [(left + width / 2, top + height + font_size / 2 + 2) for top, left in corners]
         ink = "black" if background > 127 else "white"
         picture = _write(picture, places, labels, font_size, ink)
-    return picture if caption is None else captioned(picture, caption)
+    return picture.view(Picture) if caption is None else captioned(picture, caption)
 
 
-def captioned(picture: Picture, caption: str) -> Picture:
+def captioned(picture: np.ndarray, caption: str) -> Picture:
     """The picture, and below it a white strip with a line of text, as large as there is room."""
     height, width = picture.shape[:2]
     font = next(
@@ -85,7 +85,7 @@ def captioned(picture: Picture, caption: str) -> Picture:
     page.paste(Image.fromarray(picture))
     middle = (width / 2, height + strip / 2)
     ImageDraw.Draw(page).text(middle, caption, fill="black", font=font, anchor="mm")
-    return np.asarray(page)
+    return np.asarray(page).view(Picture)
 
 
 def save_grid(
@@ -171,7 +171,7 @@ def activation_grid(maps: Any, *, columns: int | None = None, scale: int | None 
     from matplotlib import colormaps
 
     palette = colormaps["magma"](np.arange(256), bytes=True)[:, :3]  # (256, 3)
-    shades = _as_pixels(maps[:, None], (0, 1))[:, 0]  # (C, H, W)
+    shades = as_pixels(maps[:, None], (0, 1))[:, 0]  # (C, H, W)
     return image_grid(palette[shades].transpose(0, 3, 1, 2), columns, scale=scale, background=255)
 
 
@@ -183,7 +183,7 @@ def _known(values: Any) -> np.ndarray:
     return np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _as_pixels(images: Any, value_range: tuple[float, float]) -> np.ndarray:
+def as_pixels(images: Any, value_range: tuple[float, float]) -> np.ndarray:
     """Images (N, C, H, W) as uint8; values outside the range are clipped, NaN is its low end."""
     images = on_host(images)
     if images.ndim != 4 or images.shape[1] not in (1, 3) or images.size == 0:
@@ -215,7 +215,7 @@ def _ends(value_range: Any) -> tuple[float, float]:
 
 
 def _write(
-    picture: Picture,
+    picture: np.ndarray,
     places: Iterable[tuple[float, float]],
     texts: Iterable[object],
     size: int,
@@ -226,4 +226,4 @@ def _write(
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(size)
     for place, text in zip(places, texts, strict=True):
         pen.text(place, str(text), fill=ink, font=font, anchor="mm")
-    return np.asarray(image)
+    return np.asarray(image).view(Picture)
