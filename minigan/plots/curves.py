@@ -176,7 +176,7 @@ def save_norms(
 
 
 def _write(figure: Figure, path: Path) -> None:
-    with atomic_write(path) as temporary:
+    with atomic_write(path, picture=True) as temporary:
         figure.savefig(temporary, format="png")
 
 
