@@ -58,11 +58,10 @@ from minigan.gans import LSGAN
 from minigan.training import train
 
 if "gan" not in globals():
-    gan, loader, done = LSGAN(seed=0), DataLoader(mnist("test"), 64), 0
-for report in train(gan, loader, epochs=1, max_steps=5, iteration=done):
-    done = report.iteration
-    print(done, loader.position)
-    if done == 2:
+    gan, loader = LSGAN(seed=0), DataLoader(mnist("test"), 64)
+for report in train(gan, loader, epochs=1, max_steps=5):
+    print(report.iteration, loader.position)
+    if report.iteration == 2:
         {}
 """
 

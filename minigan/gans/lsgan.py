@@ -111,6 +111,7 @@ class LSGAN(GAN):
 
     name = "lsgan"
     loss_unit = "squared error"
+    losses_at_rest = {"1/2, of D": 0.5, "1/4, of G": 0.25}
     settings: Recipe = RECIPES["tutorial"]
 
     @property
