@@ -10,6 +10,7 @@ The pictures are made to fit the settings: where these have `image_shape`, or `i
 """
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -112,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_options(options),
         picture=same_noise,
         reference=digits_to_compare(options, gan.backend),
+        system_flag=f"--system {shlex.quote(str(options.system))}",
     )
 
 
