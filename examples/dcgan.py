@@ -23,6 +23,7 @@ from minigan.gans.dcgan import DCGAN, LOSSES, RECIPES, smallest_map
 from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
+    WHAT,
     digits_to_compare,
     loader_for,
     path,
@@ -33,36 +34,43 @@ from minigan.training.command import (
     with_flags,
 )
 from minigan.training.folder import note_drawn
+from minigan.training.parser import Parser
 
 CIFAR = "cifar10:"  # before the folder that holds its files
 SHOWN = 64  # images in a picture, eight in a row
+LEAVES = {
+    "images.npy": "with --data: the pictures, as read; and images.npy.json, of which files",
+    "training_images.png": "some of the images that it learned from",
+    "real_beside_fake.png": "those beside some that it drew",
+    "discriminator_filters.png": "the weights of D's first layer",
+    "discriminator_layer_1.png": "what each of D's layers makes of one image; and so on",
+    "discriminator_strongest.png": "the images that a feature of its last layer responds to most",
+}
 SEARCHED = 256  # images among which the strongest responses of a feature are looked for
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = training_parser(
         "Train a convolutional GAN on pictures.",
+        script=__file__,
+        recipes=RECIPES,
+        recipe="averaged",
+        about="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
+        "for more epochs, and drawn with averaged weights",
         out="runs/dcgan",
         data="a folder of pictures, nested or not, or a .zip of one; cifar10:FOLDER for CIFAR-10 "
         "(default: MNIST)",
+        examples=["", "--data FACES --recipe tutorial --out runs/faces"],
+        leaves=LEAVES,
     )
-    add = parser.add_argument
-    add(
-        "--recipe",
-        choices=list(RECIPES),
-        default="averaged",
-        help="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
-        "for more epochs, and drawn with averaged weights",
-    )
-    tutorial = RECIPES["tutorial"]
+    add = parser.group(WHAT).add_argument
     add("--image-size", type=positive, help="pixels (default: 64; 32 for MNIST and CIFAR-10)")
     add("--channels", type=int, choices=[1, 3], help="gray or color (default: 3, and 1 for MNIST)")
-    add("--ngf", type=positive, default=tutorial.ngf, help="maps in G's largest hidden layer")
-    add("--ndf", type=positive, default=tutorial.ndf, help="maps in D's largest hidden layer")
-    add(
+    parser.recipe_flag("--ngf", type=positive, help="maps in G's largest hidden layer")
+    parser.recipe_flag("--ndf", type=positive, help="maps in D's largest hidden layer")
+    parser.recipe_flag(
         "--loss",
         choices=list(LOSSES),
-        default=tutorial.loss,
         help="bce is the tutorial's, taken after a sigmoid; logits never loses G's gradient",
     )
     return parser

@@ -1,7 +1,7 @@
 """What one run is asked to do around the training itself: where, how long, and what to write when.
 
 How the networks learn is the recipe's to say (gans/); nothing here changes what an iteration
-computes. Next: command.py, which reads these from a command line.
+computes. Next: parser.py; command.py reads these from a command line.
 """
 
 from __future__ import annotations
