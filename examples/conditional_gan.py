@@ -6,6 +6,7 @@ in the file digit_7.png of the run folder; a run that is there already is drawn 
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from minigan.gans.conditional_gan import RECIPES, ConditionalGAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan, run
 from minigan.training.command import (
+    LOOKING,
     digits_to_compare,
     loader_for,
     natural,
@@ -28,6 +30,7 @@ from minigan.training.command import (
     with_flags,
 )
 from minigan.training.folder import note_drawn
+from minigan.training.parser import Parser
 
 ROWS = 5  # of a sample picture
 PAGE = 100  # sevens on a page of sevens
@@ -55,24 +58,25 @@ def draw_digit(options: argparse.Namespace) -> None:
     print(f"drew {page}")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = training_parser(
         "Train a GAN to draw the digit that it is asked for.",
+        script=__file__,
+        recipes=RECIPES,
+        recipe="tuned",
+        about="tutorial: the tutorial's networks and training, to the letter; tuned: the same with "
+        "another learning rate and beta, and drawn with averaged weights",
         out="runs/conditional_gan",
         data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
+        examples=["", "--digit 7"],
+        leaves={"digit_7.png": "with --digit 7: a page of sevens"},
     )
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="tuned",
-        help="tutorial: the tutorial's networks and training, to the letter; tuned: the same with "
-        "another learning rate and beta, and drawn with averaged weights",
+    parser.recipe_flag("--n-critic", type=positive, help="D's updates for one of G")
+    parser.group(LOOKING).add_argument(
+        "--digit",
+        type=natural,
+        help="draw a page of this class, at once if the folder holds a run already",
     )
-    critic = RECIPES["tutorial"].n_critic
-    parser.add_argument(
-        "--n-critic", type=positive, default=critic, help="D's updates for one of G"
-    )
-    parser.add_argument("--digit", type=natural, help="draw a page of this class")
     return parser
 
 
@@ -88,12 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         draw_digit(options)
         return 0
     dataset = mnist("train", options.data).first(options.train_count)
-    recipe = with_flags(
-        chosen,
-        options,
-        image_shape=dataset.images.shape[1:],
-        drop_last=options.n_critic > 1,  # what is left over can hardly be cut into as many batches
-    )
+    recipe = with_flags(chosen, options, image_shape=dataset.images.shape[1:])
+    # What is left over can hardly be cut into as many batches.
+    recipe = replace(recipe, drop_last=recipe.n_critic > 1)
     gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend, dtype=options.dtype)
     loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic)
     code = run(

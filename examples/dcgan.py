@@ -21,9 +21,11 @@ from minigan.distributed import ranks
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.dcgan import DCGAN, LOSSES, RECIPES, smallest_map
+from minigan.random import Random
 from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
+    WHAT,
     digits_to_compare,
     loader_for,
     path,
@@ -34,36 +36,43 @@ from minigan.training.command import (
     with_flags,
 )
 from minigan.training.folder import note_drawn
+from minigan.training.parser import Parser
 
 CIFAR = "cifar10:"  # before the folder that holds its files
 SHOWN = 64  # images in a picture, eight in a row
+LEAVES = {
+    "images.npy": "with --data: the pictures, as read; and images.npy.json, of which files",
+    "training_images.png": "some of the images that it learned from",
+    "real_beside_fake.png": "those beside some that it drew",
+    "discriminator_filters.png": "the weights of D's first layer",
+    "discriminator_layer_1.png": "what each of D's layers makes of one image; and so on",
+    "discriminator_strongest.png": "the images that a feature of its last layer responds to most",
+}
 SEARCHED = 256  # images among which the strongest responses of a feature are looked for
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = training_parser(
         "Train a convolutional GAN on pictures.",
+        script=__file__,
+        recipes=RECIPES,
+        recipe="averaged",
+        about="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
+        "for more epochs, and drawn with averaged weights",
         out="runs/dcgan",
         data="a folder of pictures, nested or not, or a .zip of one; cifar10:FOLDER for CIFAR-10 "
         "(default: MNIST)",
+        examples=["", "--data FACES --recipe tutorial --out runs/faces"],
+        leaves=LEAVES,
     )
-    add = parser.add_argument
-    add(
-        "--recipe",
-        choices=list(RECIPES),
-        default="averaged",
-        help="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
-        "for more epochs, and drawn with averaged weights",
-    )
-    tutorial = RECIPES["tutorial"]
+    add = parser.group(WHAT).add_argument
     add("--image-size", type=positive, help="pixels (default: 64; 32 for MNIST and CIFAR-10)")
     add("--channels", type=int, choices=[1, 3], help="gray or color (default: 3, and 1 for MNIST)")
-    add("--ngf", type=positive, default=tutorial.ngf, help="maps in G's largest hidden layer")
-    add("--ndf", type=positive, default=tutorial.ndf, help="maps in D's largest hidden layer")
-    add(
+    parser.recipe_flag("--ngf", type=positive, help="maps in G's largest hidden layer")
+    parser.recipe_flag("--ndf", type=positive, help="maps in D's largest hidden layer")
+    parser.recipe_flag(
         "--loss",
         choices=list(LOSSES),
-        default=tutorial.loss,
         help="bce is the tutorial's, taken after a sigmoid; logits never loses G's gradient",
     )
     return parser
@@ -121,27 +130,48 @@ def tutorials_line(loader: DataLoader, epochs: int) -> Callable[[Report], str]:
 def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -> None:
     """The pictures of the finished run, besides its samples and losses."""
     out = options.out
-    real, _ = loader.batch(np.arange(min(SEARCHED, len(loader.dataset))))
+    # A fair draw, the same for a seed: the first files of a folder are often of one kind.
+    order = Random(options.seed).fork("pictures").permutation(len(loader.dataset))
+    real, _ = loader.batch(order[:SEARCHED])
     shown = real[:SHOWN]
-    plots.save_grid(out / "training_images.png", shown, columns=8, scale=2)
-    plots.real_beside_fake(out / "real_beside_fake.png", shown, same_noise(gan), columns=8, scale=2)
+    played = loader.epoch * len(loader) + loader.position // loader.batch_size
+    drawn = f"{len(shown)} of {len(loader.dataset):,} training images, drawn with seed"
+    plots.save_grid(
+        out / "training_images.png", shown, columns=8, scale=2, caption=f"{drawn} {options.seed}"
+    )
+    plots.real_beside_fake(
+        out / "real_beside_fake.png",
+        shown,
+        same_noise(gan),
+        columns=8,
+        scale=2,
+        caption=f"a draw of the training images; generated after {played:,} iterations",
+    )
 
     gan.discriminator.eval()
     layers = gan.discriminator.features(real)
-    plots.save_picture(
-        out / "discriminator_filters.png",
-        plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12),
-    )
+    filters = plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12)
+    says = "kernels of D's first layer: gray 0, white +, black -"
+    plots.save_picture(out / "discriminator_filters.png", plots.captioned(filters, says))
     for number, maps in enumerate(layers, 1):
         page = plots.activation_grid(maps.numpy()[0, :SHOWN], columns=8)
-        plots.save_picture(out / f"discriminator_layer_{number}.png", page)
+        says = f"layer {number} of D: its maps of the first training image; bright: responds most"
+        plots.save_picture(out / f"discriminator_layer_{number}.png", plots.captioned(page, says))
     # Which images make a deep feature respond most? One feature a row.
     strength = layers[-1].numpy().max(axis=(2, 3))  # (N, maps, H, W) -> (N, maps)
     strongest = np.argsort(-strength[:, :8], axis=0)[:8].T  # -> (8 features, 8 images)
-    page = real.numpy()[strongest.ravel()]
-    plots.save_grid(out / "discriminator_strongest.png", page, columns=8, scale=2)
-    drawn = [path.name for path in out.glob("discriminator_*.png")]
-    note_drawn(out, ["training_images.png", "real_beside_fake.png", *drawn])
+    features, ranks = strongest.shape
+    places = [(i, rank) for i in range(features) for rank in range(ranks)]
+    plots.save_grid(
+        out / "discriminator_strongest.png",
+        real.numpy()[strongest.ravel()],
+        columns=ranks,
+        scale=2,
+        labels=[f"#{rank + 1}" if rank else f"map {i + 1}" for i, rank in places],
+        caption="a row: the training images to which one map of D's last layer responds most",
+    )
+    made = [path.name for path in out.glob("discriminator_*.png")]
+    note_drawn(out, ["training_images.png", "real_beside_fake.png", *made])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

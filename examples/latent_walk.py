@@ -27,9 +27,10 @@ from minigan.gans.latent import latent_walk
 from minigan.tensor import Tensor
 from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of
-from minigan.training.command import backend_name, natural, path, positive, run_command
+from minigan.training.command import machine_flags, run_command, use_threads
 from minigan.training.folder import note_drawn
 from minigan.training.own_system import add_system_flag, own_system
+from minigan.training.parser import Parser, natural, path, positive
 
 # What may be drawn, by name: it goes when the run in the folder does.
 DRAWN = (
@@ -41,22 +42,41 @@ SPREAD = 0.25  # of the noise around a calculated vector, as in the paper
 VARIATIONS = 4  # with such noise
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Walk through a generator's latent space.")
-    add = parser.add_argument
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Walk through a generator's latent space.",
+        takes="checkpoint",
+        examples=["runs/dcgan", "runs/dcgan --plus 3 17 40 --minus 5 21 33 --plus 2 8 19"],
+        leaves={
+            "walk_linear.png": "straight lines between two vectors; and walk_linear.gif, a film",
+            "walk_spherical.png": "great circles between the same; and walk_spherical.gif",
+            "choices.png": "the numbered samples that --plus and --minus choose from",
+            "arithmetic.png": "with --plus or --minus: what they come to",
+        },
+    )
+    group = parser.group("what to draw")
+    add = group.add_argument
     add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
-    add_system_flag(parser)
-    add("--walks", type=positive, default=8, help="pairs of ends (default: %(default)s)")
-    add("--steps", type=positive, default=10, help="images of a walk (default: %(default)s)")
-    add("--frames", type=positive, default=24, help="of a film, one way (default: %(default)s)")
-    group: dict[str, Any] = dict(type=natural, nargs="+", action="append", default=[], metavar="N")
-    add("--plus", **group, help="numbers of samples whose average is added; may be repeated")
-    add("--minus", **group, help="numbers of samples whose average is subtracted; likewise")
+    add_system_flag(group)
+    add("--walks", type=positive, default=8, help="pairs of ends")
+    add("--steps", type=positive, default=10, help="images of a walk")
+    add("--frames", type=positive, default=24, help="of a film, one way")
+    numbers: dict[str, Any] = dict(
+        type=natural, nargs="+", action="append", default=[], metavar="N"
+    )
+    add("--plus", **numbers, help="numbers of samples whose average is added; may be repeated")
+    add("--minus", **numbers, help="numbers of samples whose average is subtracted; likewise")
     add("--digit", type=natural, help="conditional systems: the class to draw")
-    add("--seed", type=natural, default=0, help="of the noise (default: 0)")
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--seed", type=natural, default=0, help="of the noise")
+    add = parser.group("where").add_argument
     add("--out", type=path, help="folder of the pictures (default: beside the checkpoint)")
-    options = parser.parse_args(arguments)
+    machine_flags(parser)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options = parser().parse_args(arguments)
     options.out = options.out or checkpoint_of(options.checkpoint).parent
     for flag, images in (("--steps", options.steps), ("--frames", options.frames)):
         if images < 2:
@@ -96,10 +116,18 @@ def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> 
     """Pages and films of the walks from the even to the odd vectors."""
     pairs = list(zip(vectors[0::2], vectors[1::2], strict=True))
     look: dict[str, Any] = {"value_range": painter.gan.value_range}
-    for name, spherical in (("linear", False), ("spherical", True)):
+    ways = (("linear", "straight lines", False), ("spherical", "great circles", True))
+    for name, way, spherical in ways:
         page = [latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
         images = painter(np.concatenate(page))
-        plots.save_grid(options.out / f"walk_{name}.png", images, options.steps, **look)
+        says = f"{way}: each row leads from one random vector, on the left, to another"
+        plots.save_grid(
+            options.out / f"walk_{name}.png",
+            images,
+            options.steps,
+            caption=says,
+            **look,
+        )
         film = [latent_walk(*pair, options.frames, spherical=spherical) for pair in pairs]
         frames = [painter(step) for step in np.stack(film, axis=1)]  # (frames, walks, *latent)
         there = [plots.image_grid(frame, scale=None, **look) for frame in frames]
@@ -129,11 +157,14 @@ def calculate(painter: Painter, choices: np.ndarray, options: argparse.Namespace
     images[[caption == "blank" for caption in captions]] = painter.gan.value_range[0]
     captions = [caption.replace("blank", "") for caption in captions]
     look: dict[str, Any] = {"value_range": painter.gan.value_range, "scale": None}
-    plots.save_grid(options.out / "arithmetic.png", images, columns, labels=captions, **look)
+    says = "rows: the groups, their mean at the end; last: the sum of the means, also with noise"
+    out = options.out / "arithmetic.png"
+    plots.save_grid(out, images, columns, labels=captions, caption=says, **look)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
+    use_threads(options)
     painter = load(options)
     vectors = painter.gan.sample_noise(2 * options.walks, seed=options.seed).numpy()
     walk(painter, vectors, options)
@@ -143,13 +174,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         painter(choices),
         columns=8,
         labels=range(CHOICES),
+        caption="numbers for --plus and --minus",
         scale=None,
         value_range=painter.gan.value_range,
     )
     if options.plus or options.minus:
         calculate(painter, choices, options)
     note_drawn(options.out, DRAWN)
-    print(f"drew walks and choices in {options.out}")
+    made = [name for name in DRAWN if (options.out / name).exists()]
+    print(f"drew {', '.join(made)} in {options.out}")
 
 
 if __name__ == "__main__":

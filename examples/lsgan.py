@@ -4,7 +4,6 @@
 one, and the file minigan/gans/lsgan.py says why. --recipe fixed leaves one layer out, and draws.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from minigan.data import mnist
@@ -18,21 +17,20 @@ from minigan.training.command import (
     training_parser,
     with_flags,
 )
+from minigan.training.parser import Parser
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = training_parser(
+def parser() -> Parser:
+    return training_parser(
         "Train a small GAN with squared errors for losses to draw digits.",
+        script=__file__,
+        recipes=RECIPES,
+        recipe="fixed",
+        about="fixed draws; tutorial is the tutorial's network, which collapses",
         out="runs/lsgan",
         data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
+        examples=["", "--recipe tutorial --out runs/lsgan_tutorial"],
     )
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="fixed",
-        help="fixed draws; tutorial is the tutorial's network, which collapses",
-    )
-    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

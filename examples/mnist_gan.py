@@ -4,7 +4,6 @@ MNIST is inside the package, so nothing is downloaded. Everything that the run m
 folder, runs/mnist_gan: sample pictures, an animation, loss curves, metrics and a checkpoint.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from minigan.data import mnist
@@ -18,23 +17,22 @@ from minigan.training.command import (
     training_parser,
     with_flags,
 )
+from minigan.training.parser import Parser
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = training_parser(
+def parser() -> Parser:
+    return training_parser(
         "Train a GAN of two perceptrons to draw digits.",
-        out="runs/mnist_gan",
-        data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
-    )
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="corrected",
-        help="tutorial: the tutorials' networks and training, to the letter; corrected: the same "
+        script=__file__,
+        recipes=RECIPES,
+        recipe="corrected",
+        about="tutorial: the tutorials' networks and training, to the letter; corrected: the same "
         "with the right eps in batch norm, and drawn with averaged weights; dropout: without "
         "batch norm, and with dropout in the discriminator",
+        out="runs/mnist_gan",
+        data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
+        examples=["", "--recipe tutorial --threads 1"],
     )
-    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ The pictures are made to fit the settings: where these have `image_shape`, or `i
 """
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,9 +23,9 @@ from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import run
 from minigan.training.command import (
+    WHAT,
     digits_to_compare,
     loader_for,
-    positive,
     run_command,
     run_options,
     training_parser,
@@ -35,27 +36,40 @@ from minigan.training.own_system import (
     own_settings,
     own_system,
 )
+from minigan.training.parser import Parser, positive
 
 DESCRIPTION = "Train a system of your own, which a Python file defines."
 SHOWN = 25  # images of a sample picture
 
 
+def parser(system: type[GAN] | None = None) -> Parser:
+    """All flags: which there are depends on the system's settings."""
+    name = system.name if system else "NAME"
+    parser = training_parser(
+        DESCRIPTION,
+        script=__file__,
+        recipes={name: system.settings} if system else None,
+        recipe=name,
+        out=f"runs/{name}",
+        data="an IDX set, or a folder or a .zip of pictures (default: MNIST)",
+        examples=["--system my_gan.py", "--system my_gan.py --data PICTURES --image-size 32"],
+        leaves={"images.npy": "with --data: the pictures, as read; and images.npy.json"},
+    )
+    group = parser.group(WHAT)
+    add_system_flag(group, required=True)
+    group.add_argument("--image-size", type=positive, help="pixels (default: the settings')")
+    group.add_argument("--channels", type=int, choices=[1, 3], help="gray or color")
+    if system:
+        add_settings_flags(parser, system)
+    return parser
+
+
 def parse(arguments: Sequence[str] | None) -> tuple[type[GAN] | None, argparse.Namespace]:
-    """The system that --system names, and all flags: which there are depends on its settings."""
+    """The system that --system names, and all flags."""
     first = argparse.ArgumentParser(add_help=False)
     add_system_flag(first)
     system = own_system(first.parse_known_args(arguments)[0].system)
-    parser = training_parser(
-        DESCRIPTION,
-        out=f"runs/{system.name}" if system else "runs/NAME",
-        data="an IDX set, or a folder or a .zip of pictures (default: MNIST)",
-    )
-    parser.add_argument("--image-size", type=positive, help="pixels (default: the settings')")
-    parser.add_argument("--channels", type=int, choices=[1, 3], help="gray or color")
-    if system:
-        add_settings_flags(parser, system)
-    add_system_flag(parser, required=True)
-    return system, parser.parse_args(arguments)
+    return system, parser(system).parse_args(arguments)
 
 
 def shape_wanted(settings: Any, options: argparse.Namespace) -> tuple[int | None, int | None]:
@@ -112,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_options(options),
         picture=same_noise,
         reference=digits_to_compare(options, gan.backend),
+        system_flag=f"--system {shlex.quote(str(options.system))}",
     )
 
 

@@ -65,6 +65,8 @@ class GAN(metaclass=Built):
 
     name: ClassVar[str]
     loss_unit: ClassVar[str] = "nats"  # of what `step` returns as losses, for the curves
+    # What the losses are where D can tell nothing and says ½ of every image: lines in the curves.
+    losses_at_rest: ClassVar[Mapping[str, float]] = {}
     value_range: tuple[float, float] = (-1.0, 1.0)  # black and white in the images it learns from
 
     settings: Any
@@ -253,6 +255,18 @@ class GAN(metaclass=Built):
     def train(self, mode: bool = True) -> None:
         self.generator.train(mode)
         self.discriminator.train(mode)
+
+    def __repr__(self) -> str:
+        """Both networks, each with the number of its parameters."""
+        lines = [f"{type(self).__name__}("]
+        for name in ("generator", "discriminator"):
+            network: Module | None = getattr(self, name, None)
+            if network is None:  # not made yet
+                continue
+            count = sum(p.numel() for p in network.parameters())
+            text = repr(network).replace("\n", "\n  ")
+            lines.append(f"  ({name}, {count:,} parameters): {text}")
+        return "\n".join([*lines, ")"])
 
     # ---- state --------------------------------------------------------------------------
 

@@ -168,7 +168,10 @@ def _copy(x: np.ndarray, dtype: Any) -> np.ndarray:
     """The same numbers in memory of their own, in the same order there, turned round where x is,
     and with gaps if x has gaps. A rule may be wrong where memory does not lie as it usually does.
     """
-    turned = (..., *[slice(None, None, -1 if stride < 0 else 1) for stride in x.strides])
+    turned: tuple[Any, ...] = (
+        ...,
+        *[slice(None, None, -1 if stride < 0 else 1) for stride in x.strides],
+    )
     forward = np.array(x[turned], dtype, order="K")
     if x.ndim and x.size and min(abs(stride) for stride in x.strides) > x.itemsize:
         forward = np.repeat(forward[..., None], 2, axis=-1)[..., 0]

@@ -15,16 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from minigan import plots
 from minigan.distributed.communicator import alone
 from minigan.errors import UserError
-from minigan.evaluation.evaluate import COUNT, Reference, draw, evaluate
+from minigan.evaluation.evaluate import COUNT, ROWS, Reference, draw, evaluate
 from minigan.files import atomic_write, refuse_special_file
 from minigan.gans.base import GAN
 from minigan.training.checkpoint import previous_of, save_checkpoint
 
 TABLE = "evaluation.csv"
 BEST = "best.safetensors"
-MADE = (TABLE, f"{BEST}*")  # what this file puts in a run folder
+CURVES = "evaluation.png"
+MADE = (TABLE, f"{BEST}*", CURVES)  # what this file puts in a run folder
 
 Row = Mapping[str, Any]  # numbers, or their text where they were read from a file
 State = Callable[[], tuple[Mapping[str, np.ndarray], dict[str, Any]]]
@@ -77,10 +79,22 @@ class Evaluations:
             previous_of(self.best_path).unlink(missing_ok=True)  # it was only the second best
         self.rows.append(row)
         self._write()
+        self._draw()
         line = f"evaluation after epoch {epoch}: Fréchet distance {row['frechet_distance']:.2f}"
         if gan.average is not None:
             line += f", of the average {row['averaged_frechet_distance']:.2f}"
         return line + (", the best so far" if is_best else "")
+
+    def _draw(self) -> None:
+        """All scores that have a best, over the epochs so far."""
+        meanings = {
+            name: f"{title}\n{best}"
+            for name, (title, _, best) in ROWS.items()
+            if not title.startswith(" ")  # what is indented belongs to the row above it
+        }
+        path = self.path.with_name(CURVES)
+        title = f"{self.gan.name} beside {self.reference.test.name}, {self.count:,} images drawn"
+        plots.save_scores(path, self.path, meanings, title=title)
 
     def _read(self, last: int) -> list[Row]:
         """The rows up to iteration `last`."""

@@ -1,7 +1,7 @@
 """What one run is asked to do around the training itself: where, how long, and what to write when.
 
 How the networks learn is the recipe's to say (gans/); nothing here changes what an iteration
-computes. Next: command.py, which reads these from a command line.
+computes. Next: parser.py; command.py reads these from a command line.
 """
 
 from __future__ import annotations
@@ -24,5 +24,6 @@ class RunOptions:
     threads: int | None = None  # processor threads; None: all that may be used
     resume: bool = False  # go on with the run in the folder
     overwrite: bool = False  # replace the run in the folder
-    tensorboard: bool = False  # also write losses for TensorBoard
+    tensorboard: bool = False  # also write losses, pictures and histograms for TensorBoard
+    watch_gradients: bool = False  # also write each parameter's gradient and weight norms
     detect_anomaly: bool = False  # name the op that makes the first NaN (slow)

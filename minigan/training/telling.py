@@ -19,6 +19,7 @@ from minigan.gans.base import GAN
 from minigan.nn.summary import Row, table_of
 from minigan.training.options import RunOptions
 
+LARGEST = 35  # pixels: digits that were padded to more are not what the judge reads
 MADE = ("samples", "progress.gif", "losses.png", "evaluation.png", "gradients.png")
 
 
@@ -91,7 +92,8 @@ def next_commands(
         [python, str(examples / "sample.py"), str(out), *system],
         [python, str(examples / "latent_walk.py"), str(out), *system, *digit],
     ]
-    if loader.dataset.name.startswith("MNIST"):
+    _, channels, side, _ = loader.dataset.images.shape
+    if loader.dataset.name.startswith("MNIST") and channels == 1 and side <= LARGEST:
         words.append([python, str(examples / "evaluate.py"), str(out), *system])
     elif on := going_on("--epochs", str(2 * gan.settings.epochs)):
         words.append(on)
@@ -111,7 +113,8 @@ def going_on(*flags: str) -> list[str]:
 
     Empty where that was no program in a file, but a notebook or a prompt.
     """
-    if not (sys.argv and Path(sys.argv[0]).is_file()) or Path(sys.argv[0]).stem == "ipykernel":
+    program = Path(sys.argv[0]) if sys.argv else Path()
+    if not program.is_file() or program.name.startswith("ipykernel"):
         return []
     words = [word for word in sys.orig_argv if word not in ("--resume", "--overwrite")]
     return [*words, *flags, "--resume"]

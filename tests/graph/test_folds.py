@@ -98,6 +98,13 @@ def test_what_lies_between_two_ops_of_a_layer_is_of_it():
     assert titles(graph) == ["constant", "net", "Sum"]
 
 
+def test_an_input_with_a_name_is_no_parameter():
+    layer, x = nn.Linear(3, 3), mg.ones(2, 3)
+    graph = graph_of(history(layer(x).sum()), names_of({"layer": layer, "x": x}), 1)
+    assert titles(graph) == ["x", "layer", "Sum"]
+    assert graph.boxes[1].lines[1] == "12 parameters"
+
+
 def test_an_activation_goes_with_its_layer_and_what_has_a_second_user_does_not():
     layer = nn.Linear(3, 3)
     y = layer(mg.ones(2, 3))
@@ -120,6 +127,24 @@ def test_a_fold_that_would_run_in_a_circle_is_left_open():
     graph = graph_of(history(again), names_of({"net": a, "net.b": b}), 1)
     assert all(arrow.source < arrow.target for arrow in graph.arrows)
     assert titles(graph) == ["constant", "net"]
+
+
+def test_a_circle_opens_no_box_but_its_own():
+    """What comes before it, and what comes after it, stays folded."""
+    first, a, b, last = (nn.Linear(3, 3) for _ in range(4))
+    z = a(mg.tanh(first(mg.ones(2, 3))))
+    loss = mg.tanh(last(a(z + b(z))))
+    names = names_of({"first": first, "a": a, "b": b, "last": last})
+    graph = graph_of(history(loss), names, 1)
+    assert {"first", "last", "a.weight"} <= set(titles(graph)) and "a" not in titles(graph)
+    assert all(arrow.source < arrow.target for arrow in graph.arrows)
+
+
+def test_a_long_graph_takes_no_time():
+    y = mg.ones(2, requires_grad=True)
+    for _ in range(5000):
+        y = y + 1
+    assert len(graph_of(history(y), {}, None).boxes) == 5001
 
 
 def test_the_graph_of_a_gradient_can_be_folded(gan, names):

@@ -72,6 +72,13 @@ def test_round_trip(tmp_path_factory, tensors, metadata):
         assert same(back.tensors[name], array.astype(array.dtype.newbyteorder("=")))
 
 
+def test_it_is_printed_without_its_numbers(path):
+    save_checkpoint(path, {"weight": np.zeros((300, 400))}, {"iteration": 7})
+    assert repr(load_checkpoint(path)) == (
+        "Checkpoint(1 tensors: weight (300, 400); metadata: {'iteration': 7})"
+    )
+
+
 def test_shapes_and_numbers_that_are_easily_lost(path):
     tensors = {"step": np.array(7), "nan": np.array([np.nan, -0.0]), "empty": np.zeros((0, 3))}
     metadata = {"key": 2**128 - 1, "negative": -(2**70), "lr": 2e-4, "infinite": float("inf")}
@@ -236,6 +243,16 @@ def test_files_that_are_no_checkpoints(path, name):
 @pytest.mark.parametrize("place", ["/dev/zero", ".", "nowhere/at_all", "/proc/self/mem"])
 def test_places_that_are_no_files(place):
     fails_clearly(place)
+
+
+def test_a_mistyped_run_is_told_what_was_probably_meant(tmp_path):
+    (tmp_path / "mnist_gan").mkdir()
+    says = "there is no checkpoint file at .*mnits_gan.*; did you mean mnist_gan[?]$"
+    for path in (tmp_path / "mnits_gan", tmp_path / "mnits_gan" / "checkpoint.safetensors"):
+        with pytest.raises(UserError, match=says):
+            load_checkpoint(path)
+    with pytest.raises(UserError, match="no checkpoint file at .*zebra$"):
+        load_checkpoint(tmp_path / "zebra")
 
 
 def test_a_pipe_does_not_block(tmp_path):
