@@ -39,7 +39,6 @@ class Evaluations:
     will be made again.
     """
 
-    @alone()  # rank 0 evaluates, and the others wait for it
     def __init__(
         self,
         folder: Path,
@@ -49,7 +48,8 @@ class Evaluations:
         *,
         count: int = COUNT,
     ) -> None:
-        draw(gan, 1)  # if the judge cannot read its images: an error now, and not epochs later
+        with alone():  # rank 0 evaluates, and the others wait for it
+            draw(gan, 1)  # if the judge cannot read its images: an error now, and not epochs later
         self.gan = gan
         self.path, self.best_path = folder / TABLE, folder / BEST
         self.reference, self.count = reference, count
