@@ -102,6 +102,30 @@ class ImageDataset:
         name = f"{self.name}, the first {count:,}"
         return replace(self, images=self.images[:count], labels=labels, name=name)
 
+    def drawn(self, count: int, *, seed: int = 0) -> tuple[ImageDataset, ImageDataset | None]:
+        """A fair draw of `count` pictures, in the order they have here; and the rest, if any.
+
+        Who shows some pictures of a folder shows these, not the first by name; and what is left is
+        held out from a training that takes these.
+
+        Raises UserError if there are not so many, or `count` is less than 1.
+        """
+        if not 1 <= count <= len(self):
+            raise UserError(
+                f"{self.name} has {len(self)} pictures; {count} cannot be drawn of them"
+            )
+        if count == len(self):
+            return self, None
+        order = Random(seed).fork("drawn").permutation(len(self))
+        return (
+            self._of(np.sort(order[:count]), f"{self.name}, {count:,} of {len(self):,}"),
+            self._of(np.sort(order[count:]), f"{self.name}, the other {len(self) - count:,}"),
+        )
+
+    def _of(self, numbers: NDArray[np.int64], name: str) -> ImageDataset:
+        labels = None if self.labels is None else self.labels[numbers]
+        return replace(self, images=self.images[numbers], labels=labels, name=name)
+
     def resized(self, size: int) -> ImageDataset:
         """The same pictures, size × size pixels large.
 

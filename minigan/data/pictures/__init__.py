@@ -1,6 +1,6 @@
 """Pictures of any kind, from a folder or a zip file, as one array of small square images.
 
-Next: folder.py, then sources.py, decode.py and cache.py, in the order of a picture's way.
+Next: folder.py, then sources.py, classes.py, decode.py and cache.py: the way of a picture.
 """
 
 from minigan.data.pictures.folder import image_folder
