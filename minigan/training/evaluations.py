@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from minigan.errors import UserError
-from minigan.evaluation.evaluate import COUNT, Reference, draw, evaluate
+from minigan.evaluation.evaluate import COUNT, Reference, Scores, draw, evaluate
+from minigan.evaluation.pictures import PictureReference, PictureScores
 from minigan.files import atomic_write, refuse_special_file
 from minigan.gans.base import GAN
 from minigan.training.checkpoint import previous_of, save_checkpoint
@@ -40,12 +41,13 @@ class Evaluations:
         self,
         folder: Path,
         gan: GAN,
-        reference: Reference,
+        reference: Reference | PictureReference,
         iteration: int,
         *,
         count: int = COUNT,
     ) -> None:
-        draw(gan, 1)  # if the judge cannot read its images: an error now, and not epochs later
+        if isinstance(reference, Reference):
+            draw(gan, 1)  # if the judge cannot read its images: an error now, and not epochs later
         self.gan = gan
         self.path, self.best_path = folder / TABLE, folder / BEST
         self.reference, self.count = reference, count
@@ -60,8 +62,7 @@ class Evaluations:
         gan = self.gan
         row: dict[str, Any] = {"iteration": iteration, "epoch": epoch}
         for averaged in [False] if gan.average is None else [False, True]:
-            images, labels = draw(gan, self.count, averaged=averaged)
-            scores = evaluate(images, self.reference, labels).scores
+            scores = self._scores(averaged)
             prefix = "averaged_" if averaged else ""
             row |= {
                 prefix + name: value
@@ -78,6 +79,12 @@ class Evaluations:
         if gan.average is not None:
             line += f", of the average {row['averaged_frechet_distance']:.2f}"
         return line + (", the best so far" if is_best else "")
+
+    def _scores(self, averaged: bool) -> Scores | PictureScores:
+        if isinstance(self.reference, PictureReference):
+            return self.reference.score(self.reference.draw(self.gan, averaged=averaged))
+        images, labels = draw(self.gan, self.count, averaged=averaged)
+        return evaluate(images, self.reference, labels).scores
 
     def _read(self, last: int) -> list[Row]:
         """The rows up to iteration `last`."""
