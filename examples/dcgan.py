@@ -11,21 +11,21 @@ are normalized together. Here they are drawn in eval mode, so that each depends 
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from minigan import plots
-from minigan.data import DataLoader, ImageDataset, cifar10, image_folder, mnist
+from minigan.data import DataLoader
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.dcgan import DCGAN, LOSSES, TUTORIAL, smallest_map
 from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
+    DATA,
     digits_to_compare,
+    images_for,
     loader_for,
-    path,
     positive,
     run_command,
     run_options,
@@ -34,7 +34,6 @@ from minigan.training.command import (
 )
 from minigan.training.folder import note_drawn
 
-CIFAR = "cifar10:"  # before the folder that holds its files
 SHOWN = 64  # images in a picture, eight in a row
 SEARCHED = 256  # images among which the strongest responses of a feature are looked for
 
@@ -43,12 +42,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = training_parser(
         "Train a convolutional GAN on pictures.",
         out="runs/dcgan",
-        data="a folder of pictures, nested or not, or a .zip of one; cifar10:FOLDER for CIFAR-10 "
-        "(default: MNIST)",
+        data=DATA,
     )
     add = parser.add_argument
-    add("--image-size", type=positive, help="pixels (default: 64; 32 for MNIST and CIFAR-10)")
-    add("--channels", type=int, choices=[1, 3], help="gray or color (default: 3, and 1 for MNIST)")
     add("--ngf", type=positive, default=TUTORIAL.ngf, help="maps in G's largest hidden layer")
     add("--ndf", type=positive, default=TUTORIAL.ndf, help="maps in D's largest hidden layer")
     add(
@@ -67,23 +63,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.image_size:
         smallest_map(options.image_size)
     return options
-
-
-def read_images(options: argparse.Namespace) -> ImageDataset:
-    """The training images, of the size and the channels that the options ask for."""
-    data = str(options.data or "")
-    if data.startswith(CIFAR):
-        if options.channels == 1:
-            raise UserError("the photographs of CIFAR-10 have 3 channels: leave out --channels 1")
-        photographs = cifar10(path(data.removeprefix(CIFAR)))
-        has_size = options.image_size in (None, photographs.images.shape[2])
-        return photographs if has_size else photographs.resized(options.image_size)
-    if data:
-        size, channels = options.image_size or 64, options.channels or 3
-        return image_folder(options.data, size, channels, cache=options.out / "images.npy")
-    digits = mnist("train").resized(options.image_size or 32)
-    channels = options.channels or 1  # three equal ones make a gray picture
-    return replace(digits, images=digits.images.repeat(channels, axis=1))
 
 
 def same_noise(gan: GAN) -> Tensor:
@@ -133,11 +112,11 @@ def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    dataset = read_images(options).first(options.train_count)
+    dataset = images_for(options, digits=32, pictures=64)
     _, channels, size, _ = dataset.images.shape
     recipe = with_flags(TUTORIAL, options, image_size=size, channels=channels)
     gan = DCGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = loader_for(gan, dataset, seed=options.seed)
+    loader = loader_for(gan, dataset, seed=options.seed, flip=options.flip)
     code = run(
         gan,
         loader,

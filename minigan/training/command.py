@@ -16,6 +16,7 @@ from typing import Any, TextIO, TypeVar
 
 from minigan.backend import Backend, automatic_backend, prepare_process
 from minigan.data.loader import DataLoader, ImageDataset
+from minigan.data.read import read_images
 from minigan.errors import UserError
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
@@ -90,6 +91,21 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if has_none else super()._get_help_string(action)
 
 
+DATA = (
+    "a folder of pictures, nested or not, or a .zip of one; a folder of IDX files, such as "
+    "Fashion-MNIST; or cifar10:FOLDER (default: MNIST)"
+)
+AUGMENT = (
+    "color, translation, cutout, or several of them: change real and drawn images alike before D "
+    "sees them, for few pictures (DiffAugment)"
+)
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    """What --augment takes: names with commas between them. The system knows which there are."""
+    return tuple(kind.strip() for kind in text.split(","))
+
+
 def training_parser(
     description: str, *, out: str, data: str, adam: bool = True
 ) -> argparse.ArgumentParser:
@@ -115,7 +131,11 @@ def training_parser(
     add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
     add("--average", type=fraction, help="also keep an average of G's weights, such as 0.999")
     add("--data", type=path, help=data)
-    add("--train-count", type=positive, help="learn from the first so many images only")
+    add("--image-size", type=positive, help="pixels; other images are scaled to it")
+    add("--channels", type=int, choices=[1, 3], help="gray or color")
+    add("--train-count", type=positive, help="learn from so many of the images only")
+    add("--flip", action="store_true", help="mirror half of the images, in each epoch others")
+    add("--augment", type=kinds, default=(), metavar="KIND,…", help=AUGMENT)
     add("--out", type=path, default=Path(out), help="the run folder")
     add("--resume", action="store_true", help="go on with the run in the folder")
     add("--overwrite", action="store_true", help="replace the run in the folder")
@@ -138,9 +158,37 @@ def run_options(flags: argparse.Namespace) -> RunOptions:
     return RunOptions(**{name: getattr(flags, name) for name in names})
 
 
-def loader_for(gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1) -> DataLoader:
+def images_for(
+    flags: argparse.Namespace, *, digits: int = 28, pictures: int = 32, count: int | None = None
+) -> ImageDataset:
+    """What --data names, as --image-size and --channels want it; of pictures the decoded ones are
+    kept in the run folder. `digits` and `pictures` are the sides where no flag says another, and
+    `count` is how many are learned from where --train-count does not say, and there are more."""
+    dataset = read_images(
+        flags.data,
+        flags.image_size,
+        flags.channels,
+        count=flags.train_count,
+        digits=digits,
+        pictures=pictures,
+        cache=flags.out / "images.npy",
+    )
+    few = flags.train_count or count is None or len(dataset) <= count
+    return dataset if few else dataset.first(count)
+
+
+def loader_for(
+    gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1, flip: bool = False
+) -> DataLoader:
     """The recipe's shuffled batches; for a round of several `updates`, so many of them in one."""
     recipe = gan.settings
+    if recipe.drop_last and len(dataset) < recipe.batch_size * updates:
+        each = f"{updates} updates of {recipe.batch_size}" if updates > 1 else "a batch"
+        raise UserError(
+            f"{dataset.name} has {len(dataset)} images, and a round takes "
+            f"{recipe.batch_size * updates} ({each}): give --batch-size "
+            f"{max(1, len(dataset) // updates)} or less"
+        )
     return DataLoader(
         dataset,
         recipe.batch_size * updates,
@@ -149,6 +197,7 @@ def loader_for(gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1) 
         seed=seed,
         backend=gan.backend,
         scale=gan.value_range,
+        flip=flip,
     )
 
 

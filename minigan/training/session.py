@@ -84,6 +84,12 @@ def run(
         "epochs": recipe.epochs,
         **{name: getattr(options, name) for name in FREE},
     }
+    if loader.flip:  # these two are in the config only if they are asked for, as in older ones
+        config["flip"] = True
+    if options.augment:
+        gan.augment(*options.augment)
+        config["augment"] = list(options.augment)
+    gan.class_names = loader.dataset.class_names
     if recipe.average is not None:
         gan.keep_average(recipe.average)
         config["average"] = recipe.average
@@ -274,6 +280,7 @@ class Session:
             "iteration": self.iteration,
             "loader": self.loader.state_dict(),
             "data": self.loader.dataset.name,
+            "images": len(self.loader.dataset),
         }
         return arrays, plain
 
