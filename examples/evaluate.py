@@ -37,12 +37,14 @@ from minigan.gans import GAN, rebuild
 from minigan.training.checkpoint import load_checkpoint
 from minigan.training.command import backend_name, natural, path, positive, run_command
 from minigan.training.folder import note_drawn
+from minigan.training.own_system import add_system_flag, own_system
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Score a trained generator of digits.")
     add = parser.add_argument
     add("checkpoint", type=path, nargs="?", help="a checkpoint.safetensors, or its run folder")
+    add_system_flag(parser)
     add("--count", type=positive, default=evaluation.COUNT, help="samples (default: %(default)s)")
     add("--fit", type=positive, metavar="N", help="conditional: also fit 1-NN on N drawn images")
     add("--references", action="store_true", help="measure sets of samples of known faults too")
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results["circumstances"] = circumstances(command, options.threads)
     gan = None
     if options.checkpoint:
-        gan, facts = load(options.checkpoint, backend)
+        gan, facts = load(options.checkpoint, own_system(options.system), backend)
         results = {"checkpoint": str(options.checkpoint), **facts, **results}
         draw(gan, 1)  # an image that the judge cannot read is found now, not after the others
     reference = Reference.mnist(options.data, backend=backend)
@@ -119,12 +121,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"saved {options.out / name}")
 
 
-def load(path: Path, backend: Any) -> tuple[GAN, dict[str, Any]]:
+def load(path: Path, system: type[GAN] | None, backend: Any) -> tuple[GAN, dict[str, Any]]:
     """The system of a checkpoint, and what is known about it."""
     checkpoint = load_checkpoint(path)
     if not any(name.startswith("generator.") for name in checkpoint.tensors):
         raise UserError(f"{path} holds no generator")
-    gan = rebuild(checkpoint.tensors, checkpoint.metadata, backend=backend, where=path)
+    gan = rebuild(
+        checkpoint.tensors, checkpoint.metadata, system=system, backend=backend, where=path
+    )
     known = {name: checkpoint.metadata.get(name) for name in ("system", "data", "iteration")}
     return gan, known
 

@@ -4,8 +4,11 @@ what the files of runs and measurements say, and no figure of a table is typed."
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,41 @@ def test_a_page_that_says_something_else_is_noticed():
     assert run(page.format(4)) == [("4\n", "3\n")]
     with pytest.raises(NameError):
         run("```python\nprint(y)\n```\n")
+
+
+def test_the_system_on_the_page_trains_draws_walks_and_is_scored(tmp_path):
+    """The blocks before the commands are hinge.py; the one behind them is a program beside it."""
+    blocks = BLOCK.findall((DOCS / "your_own_system.md").read_text(encoding="utf-8"))
+    kinds = [kind for kind, _ in blocks]
+    (first,) = (i for i, kind in enumerate(kinds) if kind == "sh")
+    code = [text for kind, text in blocks[:first] if kind == "python"]
+    (tmp_path / "hinge.py").write_text("\n\n".join(code), encoding="utf-8")
+    # As they stand, on three rounds and few pictures.
+    few = {"train": ["--train-count", "300", "--width", "16", "--log-every", "1", "--max-steps"]}
+    few |= {"latent_walk": ["--walks", "1"], "evaluate": ["--count", "200"]}
+
+    def python(script, *arguments):
+        path = DOCS.parent / script
+        command = [sys.executable, path if path.exists() else tmp_path / script, *arguments]
+        environment = os.environ | {"PYTHONPATH": str(DOCS.parent)}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8"
+        )
+
+    commands = [line.split() for line in blocks[first][1].splitlines()]
+    assert {Path(words[1]).stem for words in commands} == {"train", "sample", *few}
+    for steps, words in enumerate(commands, 2):
+        name = Path(words[1]).stem
+        done = python(*words[1:], *few.get(name, []), *[str(steps)] * (name == "train"))
+        assert done.returncode == 0, done.stderr
+    config = json.loads((tmp_path / "runs" / "hinge" / "config.json").read_text())
+    assert config["system"] == "hinge" and config["settings"]["width"] == 16
+    for made in ("losses.png", "walk_linear.png", "evaluation.json", "samples"):
+        assert (tmp_path / "runs" / "hinge" / made).exists()
+    said, program = (text for kind, text in blocks[first + 1 :] if kind in ("text", "python"))
+    assert python("examples/sample.py", "runs/hinge").stderr == said
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    assert python("program.py").stderr == "" and (tmp_path / "nine.png").exists()
 
 
 @pytest.fixture
