@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["your_own_op.md", "theory.md", "porting.md"]
+PAGES = ["your_own_op.md", "theory.md", "porting.md", "graph.md"]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -37,11 +38,16 @@ def run(page):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_code_runs_and_prints_what_the_page_says(name):
+def test_code_runs_and_prints_what_the_page_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     page = (DOCS / name).read_text(encoding="utf-8")
     if re.search(r"^import torch", page, re.MULTILINE):
         pytest.importorskip("torch")
     assert run(page) == []
+    shown = {DOCS / link for link in LINK.findall(page) if link.endswith(".svg")}
+    assert {path.name for path in shown} == {path.name for path in tmp_path.glob("*.svg")}
+    for path in shown:  # the page's code has just made it again
+        assert path.read_text("utf-8") == (tmp_path / path.name).read_text("utf-8")
 
 
 def test_a_page_that_says_something_else_is_noticed():
@@ -271,9 +277,6 @@ def test_a_record_is_made_of_what_a_run_left(scripts, tmp_path):
     assert found["evaluation"]["command"] == asked
     assert found["columns"] == {"generator": {"scores": {}}} and found["fitted error"] is None
     assert found["settings"] == {"width": 200}
-
-
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def anchors(page):

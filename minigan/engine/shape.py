@@ -75,9 +75,11 @@ class Index(Op):
     def forward(self, a: Array, *parts: Array) -> Array:
         return a[self.index]
 
-    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Gradients:
+    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool] | None = None) -> Gradients:
+        needs = needs or self.all_needs(y)
         a, *parts = self.inputs
-        return [Scatter(self.index, a.shape)(g), *[None for _ in parts]]
+        ga = Scatter(self.index, a.shape)(g) if needs[0] else None
+        return [ga, *[None for _ in parts]]
 
 
 class Scatter(Op):
@@ -109,7 +111,8 @@ class Concatenate(Op):
     def forward(self, *arrays: Array) -> Array:
         return backend_of(arrays[0]).concatenate(arrays, self.axis)
 
-    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Gradients:
+    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool] | None = None) -> Gradients:
+        needs = needs or self.all_needs(y)
         before = (slice(None),) * (self.axis % g.ndim)
         ends = list(itertools.accumulate(x.shape[self.axis] for x in self.inputs))
         starts = [0, *ends[:-1]]
