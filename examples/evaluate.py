@@ -32,7 +32,7 @@ from minigan.evaluation.evaluate import (
     table,
 )
 from minigan.evaluation.references import measured, reference_samples
-from minigan.files import atomic_write
+from minigan.files import atomic_write, refuse_unwritable
 from minigan.gans import GAN, rebuild
 from minigan.training.checkpoint import load_checkpoint
 from minigan.training.command import backend_name, natural, path, positive, run_command
@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     if options.threads:
         set_num_threads(options.threads)
+    written = options.out / ("evaluation.json" if options.checkpoint else "references.json")
+    refuse_unwritable(written)
     backend = get_backend(options.backend)
     results: dict[str, Any] = {"count": options.count, "seed": options.seed, "columns": {}}
     asked = sys.argv[1:] if arguments is None else arguments
@@ -110,15 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scores = {name: column.scores for name, column in columns.items()}
     if "real images" not in scores and options.data is None and options.count == evaluation.COUNT:
         scores["real images"] = measured()["real images"]
-    name = "evaluation.json" if gan else "references.json"
-    with atomic_write(options.out / name) as temporary:
+    with atomic_write(written) as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    note_drawn(options.out, [name, *(path.name for path in options.out.glob("evaluation_*.png"))])
+    note_drawn(
+        options.out, [written.name, *(path.name for path in options.out.glob("evaluation_*.png"))]
+    )
     print(table(scores))
     if "fitted_error" in results:
         error = results["fitted_error"]["error"]
         print(f"1-NN fitted on {options.fit:,} drawn images: {error:.2%} test error")
-    print(f"saved {options.out / name}")
+    print(f"saved {written}")
 
 
 def load(path: Path, system: type[GAN] | None, backend: Any) -> tuple[GAN, dict[str, Any]]:
