@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.kept import commit
+
 from minigan.errors import UserError
 from minigan.evaluation.circumstances import circumstances
 from minigan.training.command import natural, run_command
@@ -98,12 +100,6 @@ def timed(command: list[str], folder: Path) -> dict[str, Any]:
         "seconds": round(time.time() - began, 1),
         "processor seconds": round(processor, 1),
     }
-
-
-def commit() -> str:
-    """The state of the source, by its commit; with "-dirty" if files differ from it."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def record(name: str, seed: int, folder: Path) -> dict[str, Any]:

@@ -47,6 +47,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_system_flag(parser)
     add("--count", type=positive, default=evaluation.COUNT, help="samples (default: %(default)s)")
     add("--fit", type=positive, metavar="N", help="conditional: also fit 1-NN on N drawn images")
+    add(
+        "--measure-statistics",
+        action="store_true",
+        help="also score the average with batch norm's statistics measured anew",
+    )
     add("--references", action="store_true", help="measure sets of samples of known faults too")
     add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--data", type=path, help="a folder with another IDX set (default: MNIST)")
@@ -85,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"note: {note}", file=sys.stderr)
 
     columns = {}
-    stages = (2 if gan and gan.average else 1) if gan else 0
+    stages = (2 if gan.average is not None else 1) if gan else 0
+    stages += bool(gan and gan.average is not None and options.measure_statistics)
     stages = (stages + (5 if options.references else 0)) * len(evaluation.STAGES)
     stages += -(-(options.fit or 0) // evaluation.COUNT) if gan else 0
     with tqdm(total=stages, unit="stage", disable=None) as bar:
@@ -144,6 +150,10 @@ def samples(
         yield "generator", *draw(gan, options.count, seed=options.seed)
         if gan.average is not None:
             yield "average", *draw(gan, options.count, seed=options.seed, averaged=True)
+            if options.measure_statistics:
+                gan.measure_statistics()
+                name = "average, statistics anew"
+                yield name, *draw(gan, options.count, seed=options.seed, averaged=True)
     if options.references:
         for name, images in reference_samples(reference.train, options.count, seed=options.seed):
             yield name, images, None

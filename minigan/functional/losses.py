@@ -25,7 +25,8 @@ class BinaryCrossEntropy(Elementwise):
 
     Both limits are torch's. The second costs the generator its gradient once the discriminator
     is sure: behind a sigmoid it should be p − t, and is cut down as soon as p(1 − p) < 10⁻¹²,
-    that is from logits of ±27.6 on. BinaryCrossEntropyWithLogits has no such cliff.
+    that is from logits of ±27.6 on. BinaryCrossEntropyWithLogits has no such cliff. In dL/dt the
+    logarithms are held above −100 as in y, whose derivative it is; torch's has ±∞ at p = 0 or 1.
     """
 
     def forward(self, p: Array, t: Array) -> Array:

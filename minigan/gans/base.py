@@ -18,7 +18,7 @@ import numpy as np
 from minigan.backend import Backend, get_backend
 from minigan.creation import ones, zeros
 from minigan.errors import UserError
-from minigan.gans.average import Average
+from minigan.gans.average import Average, measure_statistics
 from minigan.nn import BatchNorm1d, Dropout, Module
 from minigan.optim import Optimizer
 from minigan.random import Random, fork_rng, manual_seed
@@ -156,6 +156,28 @@ class GAN(metaclass=Built):
         self.average = decay
         # Dropout layers share the system's random numbers, which must not be copied with them.
         self._average = Average(self.generator, shared=[self.random])
+
+    def measure_statistics(self, batches: int = 100, *, batch_size: int = 100) -> None:
+        """Give the averaged generator batch norm's statistics of its own, on fresh noise.
+
+        As long as it follows, it has those of the latest weights. To be called before it draws,
+        when training is over or has a pause: the next round copies the latest again. The noise has
+        a stream of its own, and training does not notice. average.py says more.
+
+        Raises UserError if no average is kept.
+        """
+        if self.averaged_generator is None:
+            raise UserError("no average of the generator's weights was kept: train with --average")
+        source = self._samples.fork("statistics")
+        classes: int | None = getattr(self.settings, "classes", None)
+
+        def batch() -> tuple[Tensor, ...]:
+            noise = self.draw_noise(source, batch_size)
+            if classes is None:
+                return (noise,)
+            return noise, Tensor(self.backend.asarray(np.arange(batch_size) % classes))
+
+        measure_statistics(self.averaged_generator, (batch() for _ in range(batches)))
 
     @property
     def averaged_generator(self) -> Module | None:

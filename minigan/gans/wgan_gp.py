@@ -4,8 +4,9 @@
 
 The critic f gives a score without bounds, and learns  max over f of E[f(x)] − E[f(G(z))].  If its
 slope is nowhere above 1, that maximum is the distance over which the generator's images would have
-to be moved to become the data (the earth mover's, or Wasserstein distance), and it goes down as
-the images get better, which no loss of the other games does. The slope is kept near 1 by a
+to be moved to become the data (the earth mover's, or Wasserstein distance). That does not flatten
+where the two are far apart, as the divergence behind the first game does: it goes on saying how
+far. The slope is kept near 1 by a
 penalty on the norm of the critic's own gradient: to learn from it takes second derivatives.
 
 Next: latent.py.
