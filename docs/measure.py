@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.kept import commit
+
 from minigan.errors import UserError
 from minigan.evaluation.circumstances import circumstances
 from minigan.training.command import natural, run_command
@@ -31,18 +33,17 @@ RUNS = {
     "gan": "examples/mnist_gan.py",
     "gan-held-out": "examples/mnist_gan.py --train-count 50000 --epochs 30",
     "gan-tutorial": "examples/mnist_gan.py --recipe tutorial --epochs 25",
-    "gan-tutorial-200": "examples/mnist_gan.py --recipe tutorial --epochs 200",
+    "gan-tutorial-200": "examples/mnist_gan.py --recipe tutorial",
     "gan-dropout": "examples/mnist_gan.py --recipe dropout",
     "lsgan-tutorial": "examples/lsgan.py --recipe tutorial",
     "lsgan-fixed": "examples/lsgan.py",
-    "dcgan": "examples/dcgan.py --ngf 32 --ndf 32 --average 0.999 --epochs 12",
-    "dcgan-64": "examples/dcgan.py --average 0.999 --epochs 25",
-    "conditional": "examples/conditional_gan.py --lr 2e-4 --beta1 0.5 --average 0.999 --epochs 20",
-    "conditional-30": "examples/conditional_gan.py --lr 2e-4 --beta1 0.5 --average 0.999"
-    " --epochs 30",
-    "original": "examples/original_gan.py --average 0.999",
-    "wgan_gp": "examples/wgan_gp.py --average 0.999 --epochs 30",
-    "wgan_gp-conv": "examples/wgan_gp.py --recipe conv --average 0.999 --epochs 20",
+    "dcgan": "examples/dcgan.py --ngf 32 --ndf 32 --epochs 12",
+    "dcgan-64": "examples/dcgan.py",
+    "conditional": "examples/conditional_gan.py --epochs 20",
+    "conditional-30": "examples/conditional_gan.py",
+    "original": "examples/original_gan.py",
+    "wgan_gp": "examples/wgan_gp.py",
+    "wgan_gp-conv": "examples/wgan_gp.py --recipe conv",
 }
 FIT = 50_000  # drawn images that a conditional system's nearest-neighbor classifier is fitted on
 
@@ -101,12 +102,6 @@ def timed(command: list[str], folder: Path) -> dict[str, Any]:
     }
 
 
-def commit() -> str:
-    """The state of the source, by its commit; with "-dirty" if files differ from it."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
 def record(name: str, seed: int, folder: Path) -> dict[str, Any]:
     """What the page needs of a run, from the files that the run and its scoring left."""
     config, scored = read(folder / "config.json"), read(folder / "evaluation.json")
@@ -119,6 +114,7 @@ def record(name: str, seed: int, folder: Path) -> dict[str, Any]:
         | {"epochs": config["epochs"], "iterations": scored["iteration"]},
         "evaluation": asked
         | {"command": command, "samples": scored["count"], "seed": scored["seed"]},
+        "settings": config["settings"],
         "columns": scored["columns"],
         "fitted error": scored.get("fitted_error"),
     }

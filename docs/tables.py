@@ -5,7 +5,8 @@
 
 In a page `<!-- table: NAME -->` … `<!-- end -->` holds a table, and `<!-- figure: RUN COLUMN SCORE
 -->` … `<!-- end -->` a figure within a sentence; `figure: theory KEY/KEY FORMAT` is one of
-theory.json. Nobody types what is between them. The files are
+theory.json, and `figure: ring …` one of an experiment's. Nobody types what is between them, and no
+figure of a trained network stands without its seeds. The files are
 in docs/results/data/; docs/results/README.md says which command leaves which. What was measured
 before files were kept is in earlier.json, and marked with a dagger wherever it is shown.
 """
@@ -14,12 +15,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import experiment_tables
+from intervals import half_width, student
+from layout import minus, table
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"<!-- (table|figure): ([^>]*?) -->(.*?)<!-- end -->", re.DOTALL)
@@ -75,7 +81,7 @@ SYSTEMS = [
 PAPERS = [
     (
         "Parzen log-likelihood of a GAN of perceptrons",
-        "225 ± 2 (Goodfellow et al. 2014, table 1)",
+        "225 ± 2 (Goodfellow et al. 2014, table 1; ± is the standard error over the test images)",
         "{gan-held-out average parzen} after 30 epochs, averaged weights, by the paper's protocol"
         " with the validation images held out",
     ),
@@ -87,7 +93,7 @@ PAPERS = [
     ),
     (
         "… of a conditional GAN",
-        "132 ± 1.8 (Mirza and Osindero 2014, table 1)",
+        "132 ± 1.8 (Mirza and Osindero 2014, table 1; ± as in the row above)",
         "{conditional average parzen} after 20 epochs, with the validation images among those it"
         " learned from",
     ),
@@ -125,6 +131,12 @@ PAPERS = [
         " {conditional-30 average fitted_error} after 30",
     ),
 ]
+# What a row that begins with "…" is called where it stands alone.
+FULL_NAMES = {
+    "conditional-30": "conditional GAN, 30 epochs",
+    "wgan_gp-conv": "WGAN-GP, convolutions, 20 epochs",
+    "gan-two-threads": "MLP GAN, 25 epochs, with two threads",
+}
 # What performance.md calls those who are measured.
 CONTENDERS = {
     "minigan": "minigan",
@@ -202,7 +214,7 @@ def digits(score: str, value: float) -> int:
 
 
 def figure(values: Sequence[float], score: str) -> str:
-    """The mean over the seeds and, of several that differ, their standard deviation."""
+    """The mean over the seeds and, of several that differ, half of its 95 % interval."""
     mean = statistics.fmean(values)
     if score == "fitted_error":
         mean, values = 100 * mean, [100 * value for value in values]
@@ -211,30 +223,61 @@ def figure(values: Sequence[float], score: str) -> str:
         places, unit = digits(score, mean), ""
     text = f"{mean:.{places}f}"
     if len(values) > 1 and not (score == "modes" and len(set(values)) == 1):
-        text += f" ± {statistics.stdev(values):.{places}f}"
-    return text.replace("-", "−") + unit
+        text += f" ± {half_width(values):.{places}f}"
+    return minus(text) + unit
+
+
+EARLIER = re.compile(r"(−?[\d.]+) ± ([\d.]+)( %)?")
+
+
+def widened(text: str, seeds: str) -> str:
+    """A transcribed "mean ± deviation" as a mean and half of its 95 % interval.
+
+    A deviation that was rounded to 0 counts as half a unit of its last digit. What stood behind the
+    ± of a single run was a standard error over the test images, and is left out.
+    """
+    found = EARLIER.fullmatch(text)
+    if found is None:
+        return text
+    mean, deviation, unit = found[1], found[2], found[3] or ""
+    if (count := number_of_seeds(seeds)) == 1:
+        return mean + unit
+    places = len(deviation.partition(".")[2])
+    least = 0.5 * 10**-places
+    half = student(count) * max(float(deviation), least) / math.sqrt(count)
+    return f"{mean} ± {half:.{places}f}{unit}"
+
+
+def of_earlier(files: Files, run: str, column: str) -> dict[str, str] | None:
+    """What was transcribed of a run: its seeds, and its scores with their intervals."""
+    old = files.earlier["scores"].get(f"{run}/{column}")
+    return old and {name: widened(text, old["seeds"]) for name, text in old.items()}
 
 
 def of_records(records: Sequence[dict[str, Any]], column: str, score: str) -> str:
     if score == "fitted_error":
         return figure([record["fitted error"]["error"] for record in records], score)
-    scores = [record["columns"][column]["scores"] for record in records]
-    text = figure([one[score] for one in scores], score)
-    if score == "parzen" and len(scores) == 1:  # of one run, the standard error over the images
-        text += f" ± {scores[0]['parzen_error']:.0f}"
-    return text
+    return figure([record["columns"][column]["scores"][score] for record in records], score)
 
 
 def quoted(files: Files, run: str, column: str, score: str) -> str:
-    """A figure for a sentence: from the files, or from earlier.json, and then with a dagger.
+    """A figure for a sentence, with its seeds: from the files, or transcribed, with a dagger.
 
     The run "real" with the column "images" are real images, as the judge scores them.
     """
     if (run, column) == ("real", "images"):
         return of_records([real_images(files)], LAST, score)
     if files.complete(run, column):
-        return of_records(files.records(run, column), column, score)
-    return files.earlier["scores"][f"{run}/{column}"][score] + DAGGER
+        records = files.records(run, column)
+        return f"{of_records(records, column, score)} ({named(seeds(records))})"
+    old = of_earlier(files, run, column)
+    assert old is not None
+    return f"{old[score]}{DAGGER} ({named(old['seeds'])})"
+
+
+def named(numbers: str) -> str:
+    """ "seeds 0–2", "seed 0" """
+    return f"seed{'s' * (not numbers.isdecimal())} {numbers}"
 
 
 def of_theory(files: Files, where: str) -> str:
@@ -254,12 +297,6 @@ def real_images(files: Files) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------------------------------
 # Tables
-
-
-def table(head: Sequence[str], align: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = "|".join("---:" if side == "right" else "---" for side in align)
-    lines = ["|" + "".join(f" {cell} |" if cell else " |" for cell in row) for row in [head, *rows]]
-    return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
 
 
 def with_note(text: str, files: Files) -> str:
@@ -285,7 +322,7 @@ def scores_table(files: Files) -> str:
         for column, weights in COLUMNS.items():
             records = files.records(run, column)
             name = label if column == LAST else "…"
-            old = files.earlier["scores"].get(f"{run}/{column}")
+            old = of_earlier(files, run, column)
             if old and not files.complete(run, column):
                 cells = [old[score] for score in SHOWN]
                 rows.append([f"{name} {DAGGER}", weights, old["seeds"], *cells])
@@ -310,7 +347,8 @@ def patience_table(files: Files) -> str:
             cells = [of_records(records, LAST, score) for score in SHOWN]
             rows.append([epochs, seeds(records), *cells])
         else:
-            old = files.earlier["scores"][f"{run}/{LAST}"]
+            old = of_earlier(files, run, LAST)
+            assert old is not None
             rows.append([f"{epochs} {DAGGER}", old["seeds"], *[old[score] for score in SHOWN]])
     scores = table(["after", "seeds", *SHOWN.values()], ["left"] * 2 + ["right"] * len(SHOWN), rows)
     pictures = table(
@@ -409,16 +447,17 @@ def steps_table(files: Files) -> str:
     for case in results["steps"]:
         name = case["name"]
         for contender, row in case["rows"].items():
-            ratio = ""
+            ratio = beside = ""
             if "ratio" in row:
                 low, high = row["ratio quartiles"]
                 ratio = f"{row['ratio']:.2f} ({low:.2f}–{high:.2f})"
+                beside = milliseconds(row["reference"])
             peak = f"{row['peak'] / 1e6:.0f}"
             label = CONTENDERS.get(contender, contender)
-            rows.append([name, label, milliseconds(row["median"]), peak, ratio])
+            rows.append([name, label, milliseconds(row["median"]), beside, ratio, peak])
             name = ""
-    head = ["step", "", "ms", "peak MB", "÷ minigan"]
-    return table(head, ["left", "left", "right", "right", "right"], rows)
+    head = ["step", "", "ms", "minigan beside it, ms", "÷", "peak MB"]
+    return table(head, ["left", "left", "right", "right", "right", "right"], rows)
 
 
 def growth_table(files: Files) -> str:
@@ -473,21 +512,38 @@ def kill_table(files: Files) -> str:
     return table([f"{results['kills']} kills, seed {results['seed']}", ""], ["left"] * 2, rows)
 
 
-def ring_table(files: Files) -> str:
-    if (results := files.read("theory.json")) is None:
-        return earlier_table("ring", files)
-    names = [name.partition(": ")[2] for name in results["ring"] if name.startswith("equal")]
+def averaging_table(files: Files) -> str:
+    """What averaging the weights does to the Fréchet distance, where both were scored.
+
+    The two generators of a run share its whole way, so their difference is compared seed by seed.
+    """
     rows = []
-    for name in names:
-        cells = []
-        for rate in ("equal rates", "hasty generator"):
-            found = results["ring"][f"{rate}: {name}"]
-            cells.append(", ".join(map(str, found["modes"])))
-            cells.append(", ".join(f"{100 * good:.0f}" for good in found["good"]) + " %")
-        rows.append([name, *cells])
-    head = ["objective", "equal rates: modes of 8", "good samples"]
-    head += ["hasty generator: modes of 8", "good samples"]
-    return table(head, ["left"] * 5, rows)
+    for label, run in SCORES:
+        records = files.records(run, AVERAGED)
+        if files.complete(run, AVERAGED):
+            which, dagger = seeds(records), ""
+            both = [of_records(records, column, "frechet_distance") for column in COLUMNS]
+        elif (last := of_earlier(files, run, LAST)) and (mean := of_earlier(files, run, AVERAGED)):
+            which, dagger = last["seeds"], f" {DAGGER}"
+            both = [last["frechet_distance"], mean["frechet_distance"]]
+        else:
+            continue
+        name = FULL_NAMES.get(run, label)
+        rows.append([name + dagger, which, *both, paired(records)])
+    head = ["system", "seeds", "last", "averaged", "averaged − last, of the runs with files"]
+    return table(head, ["left"] * 2 + ["right"] * 3, rows)
+
+
+def paired(records: Sequence[dict[str, Any]]) -> str:
+    """The mean difference of the two generators, and how many runs it is of."""
+    differences = [
+        record["columns"][AVERAGED]["scores"]["frechet_distance"]
+        - record["columns"][LAST]["scores"]["frechet_distance"]
+        for record in records
+    ]
+    if not differences:
+        return "–"
+    return f"{figure(differences, 'frechet_distance')} (n = {len(differences)})"
 
 
 def features_table(files: Files) -> str:
@@ -534,7 +590,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "growth": growth_table,
     "limit": limit_table,
     "kill": kill_table,
-    "ring": ring_table,
+    "averaging": averaging_table,
     "features": features_table,
     "seconds": seconds_table,
 }
@@ -544,16 +600,35 @@ TABLES: dict[str, Callable[[Files], str]] = {
 # Pages
 
 
+def of_sentence(files: Files, name: str) -> str:
+    """The figure that a marker names."""
+    kind, _, which = name.partition(" ")
+    if kind == "theory":
+        return of_theory(files, which)
+    if kind in experiment_tables.FIGURES:
+        file, find = experiment_tables.FIGURES[kind]
+        return find(files.read(file), which)
+    return quoted(files, *name.split())
+
+
+def made_table(files: Files, name: str) -> str:
+    """The table of that name: an experiment's, one of this file, or a transcribed one."""
+    if name in experiment_tables.TABLES:
+        file, make = experiment_tables.TABLES[name]
+        if (found := files.read(file)) is not None:
+            return make(found)
+    return TABLES[name](files) if name in TABLES else earlier_table(name, files)
+
+
 def rewritten(page: str, files: Files) -> str:
     """The page with everything between its markers made anew."""
 
     def make(found: re.Match[str]) -> str:
         kind, name, _ = found.groups()
         if kind == "figure":
-            kind, _, where = name.partition(" ")
-            text = of_theory(files, where) if kind == "theory" else quoted(files, *name.split())
+            text = of_sentence(files, name)
             return f"<!-- figure: {name} -->{text}<!-- end -->"
-        text = TABLES[name](files) if name in TABLES else earlier_table(name, files)
+        text = made_table(files, name)
         return f"<!-- table: {name} -->\n\n{with_note(text, files)}\n\n<!-- end -->"
 
     return MARKED.sub(make, page)

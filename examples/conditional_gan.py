@@ -13,7 +13,7 @@ from minigan import plots
 from minigan.data import mnist
 from minigan.errors import UserError
 from minigan.gans.base import GAN
-from minigan.gans.conditional_gan import TUTORIAL, ConditionalGAN
+from minigan.gans.conditional_gan import RECIPES, ConditionalGAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan, run
 from minigan.training.command import (
@@ -52,19 +52,32 @@ def draw_digit(options: argparse.Namespace) -> None:
     print(f"drew {page}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = training_parser(
         "Train a GAN to draw the digit that it is asked for.",
         out="runs/conditional_gan",
         data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
     )
     parser.add_argument(
-        "--n-critic", type=positive, default=TUTORIAL.n_critic, help="D's updates for one of G"
+        "--recipe",
+        choices=list(RECIPES),
+        default="tuned",
+        help="tutorial: the tutorial's networks and training, to the letter; tuned: the same with "
+        "another learning rate and beta, and drawn with averaged weights",
+    )
+    critic = RECIPES["tutorial"].n_critic
+    parser.add_argument(
+        "--n-critic", type=positive, default=critic, help="D's updates for one of G"
     )
     parser.add_argument("--digit", type=natural, help="draw a page of this class")
-    options = parser.parse_args(arguments)
-    if options.digit is not None and options.digit >= TUTORIAL.classes:
-        last = TUTORIAL.classes - 1
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    chosen = RECIPES[options.recipe]
+    if options.digit is not None and options.digit >= chosen.classes:
+        last = chosen.classes - 1
         raise UserError(f"--digit {options.digit} is not a class: the classes are 0 to {last}")
 
     has_run = (options.out / "checkpoint.safetensors").exists()
@@ -73,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     dataset = mnist("train", options.data).first(options.train_count)
     recipe = with_flags(
-        TUTORIAL,
+        chosen,
         options,
         image_shape=dataset.images.shape[1:],
         drop_last=options.n_critic > 1,  # what is left over can hardly be cut into as many batches

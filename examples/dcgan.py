@@ -18,7 +18,7 @@ from minigan import plots
 from minigan.data import DataLoader
 from minigan.errors import UserError
 from minigan.gans.base import GAN
-from minigan.gans.dcgan import DCGAN, LOSSES, TUTORIAL, smallest_map
+from minigan.gans.dcgan import DCGAN, LOSSES, RECIPES, smallest_map
 from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
@@ -38,22 +38,34 @@ SHOWN = 64  # images in a picture, eight in a row
 SEARCHED = 256  # images among which the strongest responses of a feature are looked for
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
     parser = training_parser(
         "Train a convolutional GAN on pictures.",
         out="runs/dcgan",
         data=DATA,
     )
     add = parser.add_argument
-    add("--ngf", type=positive, default=TUTORIAL.ngf, help="maps in G's largest hidden layer")
-    add("--ndf", type=positive, default=TUTORIAL.ndf, help="maps in D's largest hidden layer")
+    add(
+        "--recipe",
+        choices=list(RECIPES),
+        default="averaged",
+        help="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
+        "for more epochs, and drawn with averaged weights",
+    )
+    tutorial = RECIPES["tutorial"]
+    add("--ngf", type=positive, default=tutorial.ngf, help="maps in G's largest hidden layer")
+    add("--ndf", type=positive, default=tutorial.ndf, help="maps in D's largest hidden layer")
     add(
         "--loss",
         choices=list(LOSSES),
-        default=TUTORIAL.loss,
+        default=tutorial.loss,
         help="bce is the tutorial's, taken after a sigmoid; logits never loses G's gradient",
     )
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options = parser().parse_args(arguments)
     if options.data and options.evaluate_every:
         raise UserError("--evaluate-every compares with MNIST: leave out --data")
     # run() and the networks would refuse these, too, but only after all pictures have been read.
@@ -114,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     dataset = images_for(options, digits=32, pictures=64)
     _, channels, size, _ = dataset.images.shape
-    recipe = with_flags(TUTORIAL, options, image_size=size, channels=channels)
+    recipe = with_flags(RECIPES[options.recipe], options, image_size=size, channels=channels)
     gan = DCGAN(recipe, seed=options.seed, backend=options.backend)
     loader = loader_for(gan, dataset, seed=options.seed, flip=options.flip)
     code = run(

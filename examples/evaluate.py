@@ -32,19 +32,26 @@ from minigan.evaluation.evaluate import (
     table,
 )
 from minigan.evaluation.references import measured, reference_samples
-from minigan.files import atomic_write
+from minigan.files import atomic_write, refuse_unwritable
 from minigan.gans import GAN, rebuild
 from minigan.training.checkpoint import load_checkpoint
 from minigan.training.command import backend_name, natural, path, positive, run_command
 from minigan.training.folder import note_drawn
+from minigan.training.own_system import add_system_flag, own_system
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Score a trained generator of digits.")
     add = parser.add_argument
     add("checkpoint", type=path, nargs="?", help="a checkpoint.safetensors, or its run folder")
+    add_system_flag(parser)
     add("--count", type=positive, default=evaluation.COUNT, help="samples (default: %(default)s)")
     add("--fit", type=positive, metavar="N", help="conditional: also fit 1-NN on N drawn images")
+    add(
+        "--measure-statistics",
+        action="store_true",
+        help="also score the average with batch norm's statistics measured anew",
+    )
     add("--references", action="store_true", help="measure sets of samples of known faults too")
     add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--data", type=path, help="a folder with another IDX set (default: MNIST)")
@@ -65,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     if options.threads:
         set_num_threads(options.threads)
+    written = options.out / ("evaluation.json" if options.checkpoint else "references.json")
+    refuse_unwritable(written)
     backend = get_backend(options.backend)
     results: dict[str, Any] = {"count": options.count, "seed": options.seed, "columns": {}}
     asked = sys.argv[1:] if arguments is None else arguments
@@ -72,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results["circumstances"] = circumstances(command, options.threads)
     gan = None
     if options.checkpoint:
-        gan, facts = load(options.checkpoint, backend)
+        gan, facts = load(options.checkpoint, own_system(options.system), backend)
         results = {"checkpoint": str(options.checkpoint), **facts, **results}
         draw(gan, 1)  # an image that the judge cannot read is found now, not after the others
     reference = Reference.mnist(options.data, backend=backend)
@@ -81,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"note: {note}", file=sys.stderr)
 
     columns = {}
-    stages = (2 if gan and gan.average else 1) if gan else 0
+    stages = (2 if gan.average is not None else 1) if gan else 0
+    stages += bool(gan and gan.average is not None and options.measure_statistics)
     stages = (stages + (5 if options.references else 0)) * len(evaluation.STAGES)
     stages += -(-(options.fit or 0) // evaluation.COUNT) if gan else 0
     with tqdm(total=stages, unit="stage", disable=None) as bar:
@@ -108,23 +118,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scores = {name: column.scores for name, column in columns.items()}
     if "real images" not in scores and options.data is None and options.count == evaluation.COUNT:
         scores["real images"] = measured()["real images"]
-    name = "evaluation.json" if gan else "references.json"
-    with atomic_write(options.out / name) as temporary:
+    with atomic_write(written) as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    note_drawn(options.out, [name, *(path.name for path in options.out.glob("evaluation_*.png"))])
+    note_drawn(
+        options.out, [written.name, *(path.name for path in options.out.glob("evaluation_*.png"))]
+    )
     print(table(scores))
     if "fitted_error" in results:
         error = results["fitted_error"]["error"]
         print(f"1-NN fitted on {options.fit:,} drawn images: {error:.2%} test error")
-    print(f"saved {options.out / name}")
+    print(f"saved {written}")
 
 
-def load(path: Path, backend: Any) -> tuple[GAN, dict[str, Any]]:
+def load(path: Path, system: type[GAN] | None, backend: Any) -> tuple[GAN, dict[str, Any]]:
     """The system of a checkpoint, and what is known about it."""
     checkpoint = load_checkpoint(path)
     if not any(name.startswith("generator.") for name in checkpoint.tensors):
         raise UserError(f"{path} holds no generator")
-    gan = rebuild(checkpoint.tensors, checkpoint.metadata, backend=backend, where=path)
+    gan = rebuild(
+        checkpoint.tensors, checkpoint.metadata, system=system, backend=backend, where=path
+    )
     known = {name: checkpoint.metadata.get(name) for name in ("system", "data", "iteration")}
     return gan, known
 
@@ -137,6 +150,10 @@ def samples(
         yield "generator", *draw(gan, options.count, seed=options.seed)
         if gan.average is not None:
             yield "average", *draw(gan, options.count, seed=options.seed, averaged=True)
+            if options.measure_statistics:
+                gan.measure_statistics()
+                name = "average, statistics anew"
+                yield name, *draw(gan, options.count, seed=options.seed, averaged=True)
     if options.references:
         for name, images in reference_samples(reference.train, options.count, seed=options.seed):
             yield name, images, None

@@ -22,7 +22,7 @@ from minigan.backend import set_num_threads
 from minigan.data import DataLoader, ImageDataset, mnist
 from minigan.errors import UserError
 from minigan.evaluation.circumstances import circumstances
-from minigan.files import atomic_write
+from minigan.files import atomic_write, refuse_unwritable
 from minigan.functional import cross_entropy
 from minigan.gans.dcgan import DCGAN
 from minigan.optim import Adam
@@ -61,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoint = checkpoint_of(options.checkpoint)
     gan = load_gan(checkpoint, backend=options.backend)
     if not isinstance(gan, DCGAN) or gan.settings.channels != 1:
-        raise UserError(
-            f"{checkpoint} is no DCGAN of gray digits, but a {gan.name}: {gan.settings}"
-        )
+        channels = f" of {gan.settings.channels} channels" if isinstance(gan, DCGAN) else ""
+        raise UserError(f"{checkpoint} is no DCGAN of gray digits, but a {gan.name}{channels}")
+    written = checkpoint.parent / "feature_classifier.json"
+    refuse_unwritable(written)
     untrained = DCGAN(gan.settings, seed=options.seed, backend=gan.backend)
 
     train, test = (mnist(split, options.data) for split in ("train", "test"))
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         labels = {name: labels_of(dataset) for name, dataset in parts.items()}
         errors[kind] = linear_error(rows, labels, options.epochs, options.seed)
         widths[kind] = rows["train"].shape[1]
-    with atomic_write(checkpoint.parent / "feature_classifier.json") as temporary:
+    with atomic_write(written) as temporary:
         asked = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "examples/feature_classifier.py", *asked])
         results = {
@@ -102,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "circumstances": circumstances(command, options.threads),
         }
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    note_drawn(checkpoint.parent, ["feature_classifier.json"])
+    note_drawn(checkpoint.parent, [written.name])
     for kind, error in errors.items():
         print(f"{kind:<25}{widths[kind]:>6} features{error:>9.2%} test error")
 

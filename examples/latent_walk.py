@@ -29,6 +29,7 @@ from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of
 from minigan.training.command import backend_name, natural, path, positive, run_command
 from minigan.training.folder import note_drawn
+from minigan.training.own_system import add_system_flag, own_system
 
 # What may be drawn, by name: it goes when the run in the folder does.
 DRAWN = (
@@ -44,6 +45,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Walk through a generator's latent space.")
     add = parser.add_argument
     add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
+    add_system_flag(parser)
     add("--walks", type=positive, default=8, help="pairs of ends (default: %(default)s)")
     add("--steps", type=positive, default=10, help="images of a walk (default: %(default)s)")
     add("--frames", type=positive, default=24, help="of a film, one way (default: %(default)s)")
@@ -81,7 +83,7 @@ class Painter(NamedTuple):
 
 
 def load(options: argparse.Namespace) -> Painter:
-    gan = load_gan(options.checkpoint, backend=options.backend)
+    gan = load_gan(options.checkpoint, system=own_system(options.system), backend=options.backend)
     classes = getattr(gan.settings, "classes", None)
     if classes is None and options.digit is not None:
         raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")

@@ -4,6 +4,7 @@
 one, and the file minigan/gans/lsgan.py says why. --recipe fixed leaves one layer out, and draws.
 """
 
+import argparse
 from collections.abc import Sequence
 
 from minigan.data import mnist
@@ -19,7 +20,7 @@ from minigan.training.command import (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = training_parser(
         "Train a small GAN with squared errors for losses to draw digits.",
         out="runs/lsgan",
@@ -31,8 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="fixed",
         help="fixed draws; tutorial is the tutorial's network, which collapses",
     )
-    options = parser.parse_args(arguments)
+    return parser
 
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
     dataset = mnist("train", options.data).first(options.train_count)
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)

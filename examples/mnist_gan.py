@@ -4,6 +4,7 @@ MNIST is inside the package, so nothing is downloaded. Everything that the run m
 folder, runs/mnist_gan: sample pictures, an animation, loss curves, metrics and a checkpoint.
 """
 
+import argparse
 from collections.abc import Sequence
 
 from minigan.data import mnist
@@ -19,7 +20,7 @@ from minigan.training.command import (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = training_parser(
         "Train a GAN of two perceptrons to draw digits.",
         out="runs/mnist_gan",
@@ -33,8 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "with the right eps in batch norm, and drawn with averaged weights; dropout: without "
         "batch norm, and with dropout in the discriminator",
     )
-    options = parser.parse_args(arguments)
+    return parser
 
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
     dataset = mnist("train", options.data).first(options.train_count)
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)

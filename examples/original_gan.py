@@ -4,11 +4,12 @@ Maxout and dropout, ReLU and a sigmoid, and plain momentum, as the authors had t
 10,000 training images are held out: the paper's score chooses its bandwidth on them.
 """
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
 from minigan.data import mnist
-from minigan.gans.original_gan import PAPER, OriginalGAN
+from minigan.gans.original_gan import RECIPES, OriginalGAN
 from minigan.training import run
 from minigan.training.command import (
     digits_to_compare,
@@ -24,7 +25,7 @@ from minigan.training.command import (
 TRAIN_COUNT = 50_000
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = training_parser(
         "Train the first GAN to draw digits.",
         out="runs/original_gan",
@@ -32,15 +33,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         adam=False,
     )
     parser.set_defaults(train_count=TRAIN_COUNT)
-    parser.add_argument("--k", type=positive, default=PAPER.k, help="D's updates for one of G")
+    parser.add_argument(
+        "--recipe",
+        choices=list(RECIPES),
+        default="averaged",
+        help="paper: as the authors had it, to the letter; averaged: the same, and drawn with "
+        "averaged weights",
+    )
+    paper = RECIPES["paper"]
+    parser.add_argument("--k", type=positive, default=paper.k, help="D's updates for one of G")
     parser.add_argument("--saturating", action="store_true", help="G minimizes log(1 - D(G(z)))")
     parser.add_argument(
-        "--momentum", type=fraction, default=PAPER.momentum, help="in the first epoch; it grows"
+        "--momentum", type=fraction, default=paper.momentum, help="in the first epoch; it grows"
     )
-    options = parser.parse_args(arguments)
+    return parser
 
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
     dataset = mnist("train", options.data).first(options.train_count)
-    recipe = with_flags(PAPER, options, image_shape=dataset.images.shape[1:])
+    shape = dataset.images.shape[1:]
+    recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     recipe = replace(recipe, updates_per_epoch=len(dataset) // recipe.batch_size)
     gan = OriginalGAN(recipe, seed=options.seed, backend=options.backend)
     gan.start_from_mean(dataset.images)

@@ -2,7 +2,7 @@
 
 It learns to read MNIST's digits. The weights in the package are of the default settings (seed 0, 12
 epochs) and read 99.22 % of the test set; that takes two minutes on one core. What this writes takes
-their place only if `--out` names it.
+their place only if `--out` names it. Ctrl-C saves the weights as they are then, by another name.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from safetensors.numpy import save
 from minigan.backend import get_backend, set_num_threads
 from minigan.data import DataLoader, mnist
 from minigan.evaluation.classifier import WEIGHTS, Classifier
-from minigan.files import atomic_write
+from minigan.files import atomic_write, refuse_unwritable
 from minigan.functional import cross_entropy
 from minigan.optim import Adam
 from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
 from minigan.training.command import Help, backend_name, natural, path, positive, rate, run_command
+from minigan.training.stopping import stop_when_asked
 
 REACH = 2  # pixels that a batch may be moved by
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Train the classifier that judges drawn digits.",
         formatter_class=Help,
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--threads", type=positive, help="processor threads (default: all that may be used)")
     add("--out", type=path, default=Path(WEIGHTS.name), help="where the weights go")
     options = parser.parse_args(arguments)
+    refuse_unwritable(options.out)
     if options.threads:
         set_num_threads(options.threads)
     backend = get_backend(options.backend)
@@ -57,28 +59,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     steps = options.max_steps or options.epochs * len(loader)
     step, start = 0, time.monotonic()
-    while step < steps:
-        for images, labels in loader:
-            assert labels is not None  # MNIST has them
-            # To a rate of 0 in a straight line: the weights of the last batches hardly wander.
-            optimizer.lr = options.lr * (1 - step / steps)
-            loss = cross_entropy(classifier(shifted(images, shifts)), labels)
-            optimizer.minimize(loss)
-            step += 1
-            if step == steps:
-                break
-        print(
-            f"[Epoch {-(-step // len(loader))}] loss {float(loss):.4f}, "
-            f"test accuracy {accuracy(classifier, test):.2%} ({time.monotonic() - start:.0f} s)",
-            flush=True,
-        )
-
-    weights = {
-        name: np.ascontiguousarray(tensor) for name, tensor in classifier.state_dict().items()
-    }
-    with atomic_write(options.out) as temporary:
-        temporary.write_bytes(save(weights))
-    print(f"saved {options.out} ({options.out.stat().st_size:,} bytes)")
+    with stop_when_asked() as asked:
+        while step < steps and not asked:
+            for images, labels in loader:
+                assert labels is not None  # MNIST has them
+                # To a rate of 0 in a straight line: the weights of the last batches hardly wander.
+                optimizer.lr = options.lr * (1 - step / steps)
+                loss = cross_entropy(classifier(shifted(images, shifts)), labels)
+                optimizer.minimize(loss)
+                step += 1
+                if step == steps or asked:
+                    break
+            print(
+                f"[Epoch {-(-step // len(loader))}] loss {float(loss):.4f}, "
+                f"test accuracy {accuracy(classifier, test):.2%} "
+                f"({time.monotonic() - start:.0f} s)",
+                flush=True,
+            )
+        out = options.out
+        if was_stopped := step < steps:  # what another training has put there stays
+            out = out.with_name(f"stopped_{out.name}")
+        weights = {
+            name: np.ascontiguousarray(tensor) for name, tensor in classifier.state_dict().items()
+        }
+        with atomic_write(out) as temporary:
+            temporary.write_bytes(save(weights))
+    if was_stopped:
+        print(f"stopped after {step:,} of {steps:,} batches")
+    print(f"saved {out} ({out.stat().st_size:,} bytes)")
+    return 130 if was_stopped else 0
 
 
 def shifted(images: Tensor, random: Random) -> Tensor:

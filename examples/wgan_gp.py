@@ -4,6 +4,7 @@ Watch `distance` in metrics.csv and losses.png: once the critic has caught up wi
 after a few hundred iterations, it falls as the images improve. No loss of another GAN does that.
 """
 
+import argparse
 from collections.abc import Sequence
 
 from minigan.data import mnist
@@ -20,7 +21,7 @@ from minigan.training.command import (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = training_parser(
         "Train a generator and a critic with bounded slope to draw digits.",
         out="runs/wgan_gp",
@@ -39,8 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--penalty", type=float, default=paper.penalty, help="how much the slope counts"
     )
-    options = parser.parse_args(arguments)
+    return parser
 
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
     dataset = mnist("train", options.data).first(options.train_count)
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)

@@ -7,7 +7,7 @@ Read engine/ first: automatic differentiation. Then functional/, nn/, optim/, an
 import numpy as np
 
 from minigan import backend as backend
-from minigan import functional, nn, optim
+from minigan import functional, graph, nn, optim
 from minigan.backend import get_backend, set_num_threads
 from minigan.creation import (
     arange,
@@ -116,6 +116,7 @@ __all__ = [
     "functional",
     "get_backend",
     "grad",
+    "graph",
     "int32",
     "int64",
     "is_grad_enabled",

@@ -1,6 +1,6 @@
 """Tensors out of nothing, out of chance and out of other libraries, by torch's names.
 
-Next: functional/activations.py.
+Next: graph/__init__.py.
 """
 
 from __future__ import annotations

@@ -52,6 +52,21 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
+def refuse_unwritable(path: str | os.PathLike[str]) -> None:
+    """Raise UserError if nothing could be written to `path`, which stays as it is.
+
+    For the beginning of a work whose result will go there: the end would be too late to say so.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the name of a file")
+    temporary, _ = leftovers_of(path)
+    with writing(path):
+        make_folder(path.parent)
+        temporary.touch()
+        temporary.unlink()
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those around it, if they are not there.
 

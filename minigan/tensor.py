@@ -56,7 +56,7 @@ from minigan.engine.recording import (
     this_thread,
 )
 from minigan.engine.shape import Concatenate, Expand, Index, Permute, Reshape
-from minigan.engine.walk import grad, seed_of, walk
+from minigan.engine.walk import backward, grad, to_the_end
 from minigan.random import Random, default_generator
 
 # What is written with tensors needs these, too, and may take them from here.
@@ -415,25 +415,7 @@ class Tensor(Node):
         The graph is freed on the way unless `retain_graph` (by default, `create_graph`).
         """
         retain = create_graph if retain_graph is None else retain_graph
-        seed = seed_of(self, gradient)
-        leaves, table = walk([self], [seed], None, create_graph, retain)
-        given: list[Array] = [owner(seed.array)]
-        for leaf in leaves:
-            g = table.get(leaf.order)
-            if g is None:
-                continue
-            if leaf.grad is not None:
-                with set_grad_enabled(create_graph):
-                    leaf.grad = leaf.grad + g
-                continue
-            # Two leaves of `a + b` receive one array, and a leaf of a sum one number for all its
-            # places. Each gets memory of its own, or clipping one in place would clip others.
-            memory = owner(g.array)
-            if memory.size != g.array.size or any(memory is other for other in given):
-                with set_grad_enabled(create_graph):
-                    g = g.clone()
-            given.append(owner(g.array))
-            leaf.grad = g
+        to_the_end(backward(self, gradient, retain), create_graph)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call hook(gradient) whenever this tensor's gradient has been computed; what it returns,

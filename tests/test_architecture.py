@@ -24,7 +24,8 @@ IMPORTED_AS = {"Pillow": "PIL"}
 ROOMS = {
     "cupy": lambda path: path.startswith("backend/cupy/"),
     "cuda": lambda path: path.startswith("backend/cupy/"),
-    "torch": lambda path: path == "testing.py",
+    "torch": lambda path: path == "testing/gradients.py",
+    "hypothesis": lambda path: path == "testing/strategies.py",
     "tensorboardX": lambda path: path.startswith("training/") or path == "compat/tensorboardX.py",
 }
 NEXT = re.compile(r"\bNext: ([\w./]+)")
@@ -209,4 +210,4 @@ def test_importing_minigan_loads_nothing_heavy():
     loaded = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     top = {name.split(".")[0] for name in loaded.split()}
     assert "numpy" in top
-    assert top.isdisjoint({"torch", "cupy", "matplotlib", "PIL", "tqdm", "scipy"})
+    assert top.isdisjoint({"torch", "cupy", "hypothesis", "matplotlib", "PIL", "tqdm", "scipy"})

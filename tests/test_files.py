@@ -13,6 +13,7 @@ from minigan.files import (
     make_folder,
     read_table,
     refuse_special_file,
+    refuse_unwritable,
     text_of,
     writing,
 )
@@ -29,6 +30,22 @@ def test_atomic_write_shows_all_or_nothing(tmp_path):
             raise error
     assert path.read_text() == "one" and os.listdir(path.parent) == ["file.txt"]
     assert path.stat().st_mode & 0o777 == 0o666 & ~current_umask()
+
+
+def test_a_place_that_cannot_be_written_is_found_at_once(tmp_path):
+    path = tmp_path / "file.txt"
+    refuse_unwritable(path)
+    assert os.listdir(tmp_path) == []
+    path.write_text("old")
+    refuse_unwritable(path)
+    assert os.listdir(tmp_path) == ["file.txt"] and path.read_text() == "old"
+    for place, why in (
+        (tmp_path, "is a folder; give the name of a file"),
+        (path / "below", "Cannot write .*below"),
+        ("/proc/file.txt", "Cannot write /proc/file.txt"),
+    ):
+        with pytest.raises(UserError, match=why):
+            refuse_unwritable(place)
 
 
 def current_umask():

@@ -12,18 +12,19 @@ from hypothesis.extra import numpy as hnp
 
 import minigan as mg
 from minigan.testing import assert_keeps_float32, assert_matches_torch, check_gradients
-
-SEEDS = st.integers(0, 2**32 - 1)
-SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=1, max_side=4)
-
-
-def numbers(seed, *shape, offset=0.07):
-    """Normal numbers on a grid of quarters, moved off it: none is near 0 or another kink."""
-    return np.round(np.random.default_rng(seed).normal(size=shape) * 4) / 4 + offset
+from minigan.testing.strategies import (
+    array_pairs,
+    broadcastable_pairs,
+    laid_out,
+    layouts,
+    numbers,
+    seeds,
+    shapes,
+)
 
 
 def positive(seed, *shape):
-    return abs(numbers(seed, *shape)) + 0.25
+    return numbers(seed, *shape, low=0.25)
 
 
 # Functions of one tensor, written once for both libraries, and the numbers they are made for. First
@@ -91,10 +92,11 @@ def library(x):
 
 
 @pytest.mark.parametrize("name", UNARY)
-@given(seed=SEEDS, shape=SHAPES)
-def test_function_of_one_tensor_is_torch_s(backend, name, seed, shape):
+@given(seed=seeds(), shape=shapes(), layout=layouts())
+def test_function_of_one_tensor_is_torch_s(backend, name, seed, shape, layout):
     function, draw = UNARY[name]
-    assert_matches_torch(function, function, [draw(seed, *shape)], backend=backend)
+    x = laid_out(draw(seed, *shape), layout)
+    assert_matches_torch(function, function, [x], backend=backend)
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -105,10 +107,9 @@ def test_derivatives_of_function_of_one_tensor(backend, name):
 
 
 @pytest.mark.parametrize("name", BINARY)
-@given(seed=SEEDS, shapes=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=4))
-def test_function_of_two_tensors_is_torch_s(backend, name, seed, shapes):
-    a = numbers(seed, *shapes.input_shapes[0])
-    b = numbers(seed + 1, *shapes.input_shapes[1], offset=0.15)
+@given(pair=array_pairs())
+def test_function_of_two_tensors_is_torch_s(backend, name, pair):
+    a, b = pair
     assert_matches_torch(BINARY[name], BINARY[name], [a, b], backend=backend)
     assert_matches_torch(BINARY[name], BINARY[name], [b, a], backend=backend)
 
@@ -116,7 +117,7 @@ def test_function_of_two_tensors_is_torch_s(backend, name, seed, shapes):
 @pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize("shapes", [((2, 3), (2, 3)), ((2, 1, 3), (4, 1)), ((), (3,))])
 def test_derivatives_of_function_of_two_tensors(backend, name, shapes):
-    a, b = numbers(1, *shapes[0]), numbers(2, *shapes[1], offset=0.15)
+    a, b = numbers(1, *shapes[0]), numbers(2, *shapes[1], second=True)
     check_gradients(BINARY[name], [a, b], backend=backend)
     assert_keeps_float32(BINARY[name], [a, b], backend=backend)
 
@@ -129,7 +130,7 @@ def test_third_derivative(backend):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_arrays_on_either_side(backend, name, dtype):
     """NumPy must not take over `array * tensor` and return an array of tensors."""
-    host_a, host_b = numbers(1, 2, 3).astype(dtype), numbers(2, 3, offset=0.15).astype(dtype)
+    host_a, host_b = numbers(1, 2, 3).astype(dtype), numbers(2, 3, second=True).astype(dtype)
     a, b = backend.asarray(host_a), backend.asarray(host_b)
     expected = BINARY[name](host_a, host_b)
     x, y = mg.Tensor(a, requires_grad=True), mg.Tensor(b, requires_grad=True)
@@ -156,10 +157,9 @@ def test_operand_that_is_no_number(backend, operand):
         operand - x
 
 
-@given(seed=SEEDS, leading=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=2, max_side=3))
+@given(seed=seeds(), leading=broadcastable_pairs(max_dims=2, max_side=3))
 def test_matrix_product_is_torch_s(backend, seed, leading):
-    a = numbers(seed, *leading.input_shapes[0], 2, 3)
-    b = numbers(seed + 1, *leading.input_shapes[1], 3, 4)
+    a, b = numbers(seed, *leading[0], 2, 3), numbers(seed + 1, *leading[1], 3, 4)
     assert_matches_torch(lambda a, b: a @ b, lambda a, b: a @ b, [a, b], backend=backend)
 
 
@@ -193,7 +193,7 @@ REDUCTIONS = {
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
-@given(data=st.data(), seed=SEEDS, shape=hnp.array_shapes(max_dims=4, min_side=2, max_side=4))
+@given(data=st.data(), seed=seeds(), shape=shapes(min_dims=1, min_side=2))
 def test_sum_over_dimensions_is_torch_s(backend, name, data, seed, shape):
     dims = data.draw(hnp.valid_tuple_axes(len(shape), min_size=1))
     keepdim = data.draw(st.booleans())
@@ -315,7 +315,7 @@ def test_float32_sum_of_many_is_float32(backend):
 # ---- shape --------------------------------------------------------------------------------------
 
 
-@given(data=st.data(), seed=SEEDS, shape=hnp.array_shapes(max_dims=4, max_side=4))
+@given(data=st.data(), seed=seeds(), shape=shapes(min_dims=1))
 def test_permute_is_torch_s(backend, data, seed, shape):
     order = data.draw(st.permutations(range(len(shape))))
     dims = data.draw(st.sampled_from([order, [d - len(shape) for d in order]]))
@@ -624,7 +624,7 @@ def test_many_elements_and_any_strides(backend, small_pieces, name, ordered):
 @pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize("shape", [(73, 89), (1, 89), (73, 1), ()])
 def test_many_elements_against_any_shape(backend, small_pieces, name, shape):
-    a, b = numbers(1, 73, 89), numbers(2, *shape, offset=0.15)
+    a, b = numbers(1, 73, 89), numbers(2, *shape, second=True)
     for first, second in ((a, b), (b, np.asfortranarray(a))):
         assert_matches_torch(BINARY[name], BINARY[name], [first, second], 1, backend=backend)
 

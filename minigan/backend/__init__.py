@@ -24,6 +24,7 @@ __all__ = [
     "backend_of",
     "get_backend",
     "prepare_process",
+    "get_num_threads",
     "set_num_threads",
 ]
 
@@ -84,6 +85,11 @@ def backend_of(array: Any) -> Backend:
         if type(array).__module__.partition(".")[0] == "cupy":
             return _cupy()
         raise TypeError(f"not an array of a backend: {type(array).__name__}") from None
+
+
+def get_num_threads() -> int:
+    """How many threads the NumPy backend uses."""
+    return _numpy.threads.count
 
 
 def set_num_threads(count: int) -> None:

@@ -1,6 +1,6 @@
 """tensorboardX, with minigan's tensors: whoever has it installed can write for TensorBoard.
 
-Next: ../testing.py.
+Next: ../testing/gradients.py.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minigan.engine.node import Array, Node
-from minigan.engine.op import Op
+from minigan.engine.op import Gradients, Op
 from minigan.engine.recording import this_thread
 from minigan.engine.walk import grad
 
@@ -32,7 +32,8 @@ class FusedOp(Op):
     def backward_arrays(self, g: Array, y: Array) -> tuple[Array | None, ...]:
         raise NotImplementedError(f"{self.name} has no array backward")
 
-    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> tuple[Tensor | None, ...]:
+    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool] | None = None) -> Gradients:
+        needs = needs or self.all_needs(y)
         if not this_thread.recording:
             gradients = self.backward_arrays(g.array, y.array)
             return tuple(None if d is None else g.like(d) for d in gradients)

@@ -3,8 +3,9 @@
     x = Tensor([3.0], requires_grad=True)    # array [3.], made by nothing: a leaf
     y = x * x                                # array [9.], made by a Multiply, whose inputs are x, x
 
-Every result points at the op that made it, and an op at its inputs. These pointers *are* the graph;
-nothing else keeps it, and it is gone as soon as nobody holds its result.
+Every result points at the op that made it, and an op at its inputs. These pointers *are* the graph
+(the *computational graph*: what was computed from what); nothing else keeps it, and it is gone as
+soon as nobody holds its result.
 
 Next: recording.py.
 """

@@ -62,8 +62,13 @@ class Op:
     def forward(self, *arrays: Array) -> Array:
         raise NotImplementedError(f"{self.name} has no forward formula")
 
-    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Gradients:
-        """dL/d(each input), by the method of its name, where it is needed."""
+    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool] | None = None) -> Gradients:
+        """dL/d(each input), by the method of its name, where it is needed.
+
+        A walk says where. By hand, `y.op.backward(g, y)` finds what every walk could ask for, as
+        long as the graph has not been freed.
+        """
+        needs = needs or self.all_needs(y)
         gradients: list[Tensor | None] = []
         for name, need in zip(self.derivatives, needs, strict=False):  # some may be left out
             if not need:
@@ -81,6 +86,11 @@ class Op:
     @property
     def needs(self) -> tuple[bool, ...]:
         """For ops of version 0.1: at least those that are asked for."""
+        return self.tracked
+
+    def all_needs(self, y: Tensor) -> Sequence[bool]:
+        """The needs of a rule that is called by hand, if it can still be called."""
+        self.check_unchanged(y)
         return self.tracked
 
     def apply(self, *arrays: Array) -> Array:

@@ -1,5 +1,11 @@
 """Shape: the ops that compute nothing and only move numbers, or views of them, about.
 
+All of them are linear in a, y = A a, and the derivative of a linear op is its *adjoint*: the map Aᵀ
+for which ⟨A a, g⟩ = ⟨a, Aᵀ g⟩ whatever a and g are, with ⟨a, b⟩ = Σ aᵢ bᵢ. (A written as a matrix,
+it is the transposed one.) Where A copies, Aᵀ adds up; where A leaves out, Aᵀ puts zeros. So they
+come in pairs, each the derivative of the other: Expand and Sum, Index and Scatter, Permute
+and its inverse, Convolution and TransposedConvolution (../functional/convolution.py).
+
 Next: ../tensor.py, all of it under torch's names.
 """
 
@@ -69,9 +75,11 @@ class Index(Op):
     def forward(self, a: Array, *parts: Array) -> Array:
         return a[self.index]
 
-    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Gradients:
+    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool] | None = None) -> Gradients:
+        needs = needs or self.all_needs(y)
         a, *parts = self.inputs
-        return [Scatter(self.index, a.shape)(g), *[None for _ in parts]]
+        ga = Scatter(self.index, a.shape)(g) if needs[0] else None
+        return [ga, *[None for _ in parts]]
 
 
 class Scatter(Op):
@@ -103,7 +111,8 @@ class Concatenate(Op):
     def forward(self, *arrays: Array) -> Array:
         return backend_of(arrays[0]).concatenate(arrays, self.axis)
 
-    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool]) -> Gradients:
+    def backward(self, g: Tensor, y: Tensor, needs: Sequence[bool] | None = None) -> Gradients:
+        needs = needs or self.all_needs(y)
         before = (slice(None),) * (self.axis % g.ndim)
         ends = list(itertools.accumulate(x.shape[self.axis] for x in self.inputs))
         starts = [0, *ends[:-1]]

@@ -1,20 +1,50 @@
 """The walk: from the roots, such as a loss, back to all that they were made from.
 
+`walk` takes one step for each rule, and says what the rule has added where. `backward` and `grad`
+go to its end without looking; who wants to look, such as graph/steps.py, stops at each.
+
 Next: fused.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from minigan.backend import backend_of
 from minigan.engine.hooks import heard
-from minigan.engine.node import Array, Node
+from minigan.engine.node import Array, Node, owner
 from minigan.engine.recording import check_finite, set_grad_enabled, this_thread
 
 if TYPE_CHECKING:
     from minigan.tensor import Tensor
+
+Table: TypeAlias = "dict[int, Tensor]"  # from a tensor's creation number to its gradient so far
+Addition: TypeAlias = "tuple[Tensor, Tensor, Tensor]"  # an input, what it was given, and the sum
+Step: TypeAlias = "tuple[Tensor, Tensor, list[Addition]]"  # y, all of dL/dy, what its rule added
+
+
+def backward(y: Tensor, gradient: Tensor | Array | None, retain_graph: bool) -> Iterator[Step]:
+    """Walk from y to all its leaves, and then add to each leaf's `.grad` what has arrived there."""
+    seed = seed_of(y, gradient)
+    table: Table = {}
+    leaves = yield from walk([y], [seed], None, retain_graph, table)
+    given: list[Array] = [owner(seed.array)]
+    for leaf in leaves:
+        g = table.get(leaf.order)
+        if g is None:
+            continue
+        if leaf.grad is not None:
+            leaf.grad = leaf.grad + g
+            continue
+        # Two leaves of `a + b` receive one array, and a leaf of a sum one number for all its
+        # places. Each gets memory of its own, or clipping one in place would clip others.
+        memory = owner(g.array)
+        if memory.size != g.array.size or any(memory is other for other in given):
+            g = g.clone()
+        given.append(owner(g.array))
+        leaf.grad = g
 
 
 def grad(
@@ -47,7 +77,8 @@ def grad(
             raise RuntimeError(f"an input of shape {x.shape} does not require grad")
     retain = create_graph if retain_graph is None else retain_graph
     seeds = [seed_of(y, g) for y, g in zip(roots, weights, strict=True)]
-    _, table = walk(roots, seeds, {x.order for x in wanted}, create_graph, retain)
+    table: Table = {}
+    to_the_end(walk(roots, seeds, {x.order for x in wanted}, retain, table), create_graph)
     found = tuple(table.get(x.order) for x in wanted)
     if not allow_unused and any(g is None for g in found):
         shape = wanted[[g is None for g in found].index(True)].shape
@@ -55,17 +86,24 @@ def grad(
     return found
 
 
+def to_the_end(walk: Iterator[Step], create_graph: bool) -> None:
+    """Take all steps of a walk; with `create_graph`, what the rules compute is recorded as well."""
+    with set_grad_enabled(create_graph):
+        deque(walk, maxlen=0)  # keeps no step: a gradient's memory goes as soon as it has been used
+
+
 def walk(
     roots: Sequence[Tensor],
     seeds: Sequence[Tensor],
     wanted: set[int] | None,
-    create_graph: bool,
     retain_graph: bool,
-) -> tuple[list[Tensor], dict[int, Tensor]]:
+    table: Table,
+) -> Generator[Step, None, list[Tensor]]:
     """Carry gradients from the roots towards the leaves (or only towards the `wanted` tensors).
 
-    Returns the leaves, and a table from a tensor's creation number to its gradient. The table
-    belongs to this call: a rule may call `grad` while the walk is under way.
+    Fills the table and returns the leaves. The table belongs to this walk alone: a rule may call
+    `grad` while it is under way. Whoever takes a step also says, around it, whether what the rule
+    computes is recorded: between two steps other code runs, and decides that for itself.
 
     Why an order is needed at all: in `b = a + a; c = b + b` two gradients arrive at b, and b's
     rule may run only when both are there. An op's inputs exist before its output does, so going
@@ -73,39 +111,46 @@ def walk(
     """
     made, leaves = _history(roots)
     useful = None if wanted is None else _leading_to(wanted, made)
-    table: dict[int, Tensor] = {}
-    with set_grad_enabled(create_graph):
-        for y, seed in zip(roots, seeds, strict=True):
-            _accumulate(table, y, seed)
-        for y in reversed(made):
-            op = y.op
-            assert op is not None
-            if useful is not None and y.order not in useful:
-                continue
-            g = table.pop(y.order, None)  # unless it is asked for, let its memory go
-            if g is None:
-                continue
-            if y.hooks:
-                g = heard(y, g)
-            if wanted is not None and y.order in wanted:
-                table[y.order] = g
-            op.check_unchanged(y)
-            needs = [
-                t and (useful is None or x.order in useful)
-                for x, t in zip(op.inputs, op.tracked, strict=True)
-            ]
-            for x, need, gx in zip(op.inputs, needs, op.backward(g, y, needs), strict=True):
-                if need and gx is not None:
-                    if this_thread.detect_anomaly:
-                        check_finite(gx, f"a gradient made by {op.name} for shape {x.shape}")
-                    _accumulate(table, x, op.fit(gx, x))
-            if not retain_graph:
-                op.inputs, op.freed = (), True
-        _show_to_leaves(leaves, table)
-    return leaves, table
+    for y, seed in zip(roots, seeds, strict=True):
+        _accumulate(table, y, seed)
+    for y in reversed(made):
+        op = y.op
+        assert op is not None
+        if useful is not None and y.order not in useful:
+            continue
+        g = table.pop(y.order, None)  # unless it is asked for, let its memory go
+        if g is None:
+            continue
+        if y.hooks:
+            g = heard(y, g)
+        if wanted is not None and y.order in wanted:
+            table[y.order] = g
+        op.check_unchanged(y)
+        yield y, g, _apply_rule(y, g, useful, table)
+        if not retain_graph:
+            op.inputs, op.freed = (), True
+    _show_to_leaves(leaves, table)
+    return leaves
 
 
-def _show_to_leaves(leaves: Sequence[Tensor], table: dict[int, Tensor]) -> None:
+def _apply_rule(y: Tensor, g: Tensor, useful: set[int] | None, table: Table) -> list[Addition]:
+    """Run the rule of the op that made y, and add what it returns to its inputs' gradients."""
+    op = y.op
+    assert op is not None
+    needs: Sequence[bool] = op.tracked
+    if useful is not None:
+        needs = [t and x.order in useful for x, t in zip(op.inputs, needs, strict=True)]
+    added: list[Addition] = []
+    for x, need, gx in zip(op.inputs, needs, op.backward(g, y, needs), strict=True):
+        if need and gx is not None:
+            if this_thread.detect_anomaly:
+                check_finite(gx, f"a gradient made by {op.name} for shape {x.shape}")
+            gx = op.fit(gx, x)
+            added.append((x, gx, _accumulate(table, x, gx)))
+    return added
+
+
+def _show_to_leaves(leaves: Sequence[Tensor], table: Table) -> None:
     for leaf in leaves:
         if leaf.hooks and leaf.order in table:
             table[leaf.order] = heard(leaf, table[leaf.order])
@@ -141,9 +186,10 @@ def _leading_to(wanted: set[int], made: Sequence[Tensor]) -> set[int]:
     return useful
 
 
-def _accumulate(table: dict[int, Tensor], x: Tensor, g: Tensor) -> None:
+def _accumulate(table: Table, x: Tensor, g: Tensor) -> Tensor:
     earlier = table.get(x.order)
-    table[x.order] = g if earlier is None else earlier + g
+    table[x.order] = total = g if earlier is None else earlier + g
+    return total
 
 
 def seed_of(y: Tensor, gradient: Tensor | Array | None) -> Tensor:

@@ -40,7 +40,7 @@ def entropy(p: npt.ArrayLike, *, cell: Cell = 1.0) -> float:
     Source: Shannon 1948, sections 6 and 20. Raises UserError.
     """
     p = _distribution("entropy", "p", p, cell)
-    return float(-np.sum(cell * p * _log(p)))
+    return float(0.0 - np.sum(cell * p * _log(p)))  # a sure outcome's is 0, and not −0
 
 
 def cross_entropy(p: npt.ArrayLike, q: npt.ArrayLike, *, cell: Cell = 1.0) -> float:
@@ -53,7 +53,7 @@ def cross_entropy(p: npt.ArrayLike, q: npt.ArrayLike, *, cell: Cell = 1.0) -> fl
     p, q = _pair("cross_entropy", p, q, cell)
     if np.any((p > 0) & (q == 0)):
         return float("inf")
-    return float(-np.sum(cell * p * _log(q)))
+    return float(0.0 - np.sum(cell * p * _log(q)))
 
 
 def kl_divergence(p: npt.ArrayLike, q: npt.ArrayLike, *, cell: Cell = 1.0) -> float:

@@ -12,7 +12,8 @@ the code that came with it):
 What does the paper's 225 ± 2 mean? By this protocol, samples that are really
 
     10,000 training images, drawn at random      score 241 to 244 by the draw, ± 2, at σ = 0.167,
-    the same with noise of deviation 0.1               195,
+    the same with noise of deviation 0.1, clipped      195, at σ = 0.167,
+    … not clipped to [0, 1]                            133, at σ = 0.215,
     one image, the mean of all                         -59,
     each pixel drawn on its own                       -242,
     10,000 k-means centers of the training set         about 330.

@@ -7,7 +7,8 @@ Let x ⋆ w be the convolution of images x with a kernel w, and g any array of i
 is linear in each of the three. Its derivative in g is the Convolution x ⋆ w, in x the
 TransposedConvolution of g with w, in w the KernelGradient of g with x. Differentiate any of these
 again and another one of the three comes out: so each rule below is written with the other two,
-and second and higher derivatives need no further code.
+and second and higher derivatives need no further code. (⟨a, b⟩ is Σ aᵢ bᵢ, and the *adjoint* of a
+linear map A is the Aᵀ with ⟨A x, g⟩ = ⟨x, Aᵀ g⟩: ../engine/shape.py.)
 
 Images are (N, C, H, W) and kernels (O, C, KH, KW) wherever one looks. In memory the channels lie
 last: `_last` below is a view, and the backend's kernels take and return that order.

@@ -25,7 +25,8 @@ class BinaryCrossEntropy(Elementwise):
 
     Both limits are torch's. The second costs the generator its gradient once the discriminator
     is sure: behind a sigmoid it should be p − t, and is cut down as soon as p(1 − p) < 10⁻¹²,
-    that is from logits of ±27.6 on. BinaryCrossEntropyWithLogits has no such cliff.
+    that is from logits of ±27.6 on. BinaryCrossEntropyWithLogits has no such cliff. In dL/dt the
+    logarithms are held above −100 as in y, whose derivative it is; torch's has ±∞ at p = 0 or 1.
     """
 
     def forward(self, p: Array, t: Array) -> Array:
@@ -46,7 +47,8 @@ class BinaryCrossEntropy(Elementwise):
 class BinaryCrossEntropyWithLogits(Elementwise):
     """y = max(z, 0) − z · t + ln(1 + e^−|z|)        dL/dz = g · (σ(z) − t)        dL/dt = −g · z
 
-    The binary cross entropy of p = σ(z), without ever computing p: exact for any z.
+    The binary cross entropy of p = σ(z), without ever computing p: exact for any z. z is called the
+    *logit* of p, z = ln(p / (1 − p)), the logarithm of its odds: 0 for p = ½, ±∞ for 1 and 0.
     """
 
     def forward(self, z: Array, t: Array) -> Array:

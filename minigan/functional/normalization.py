@@ -33,6 +33,19 @@ class BatchNorm(FusedOp):
     x (N, C, …); w and b (C,), or b or both left out for 1 and 0. mean and var run over everything
     but C, and var is the biased one (÷ m). After the forward pass they are in `self.mean` and
     `self.var`.
+
+    Where dL/dx comes from. Let s = 1/√(var + eps), so x̂ = (x − mean) · s, and let h = w · g, which
+    is dL/dx̂. Of the m numbers in a channel, xⱼ reaches L in three ways:
+
+        by itself:                 ∂x̂ⱼ/∂xⱼ = s                           gives s · hⱼ
+        through the mean:          ∂mean/∂xⱼ = 1/m, ∂x̂ᵢ/∂mean = −s       gives −s · mean(h)
+        through the variance:      ∂var/∂xⱼ = 2 (xⱼ − mean)/m,
+                                   ∂x̂ᵢ/∂var = −½ s² x̂ᵢ                   gives −s · x̂ⱼ · mean(h · x̂)
+
+    (var's own mean counts for nothing, because Σ (x − mean) = 0; and s² (xⱼ − mean) = s · x̂ⱼ.) The
+    sum of the three is the formula above. In words: of h those parts are taken out that would only
+    shift or stretch x, because the layer undoes a shift and a stretch. In eval mode mean and var
+    are constants, and the first way is the only one.
     """
 
     mean: Array

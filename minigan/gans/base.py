@@ -19,7 +19,7 @@ from minigan.backend import Backend, get_backend
 from minigan.creation import ones, zeros
 from minigan.errors import UserError
 from minigan.gans.augmentation import Augmentation
-from minigan.gans.average import Average
+from minigan.gans.average import Average, measure_statistics
 from minigan.nn import BatchNorm1d, Dropout, Module
 from minigan.nn.module import RemovableHandle
 from minigan.optim import Optimizer
@@ -176,6 +176,28 @@ class GAN(metaclass=Built):
         # Dropout layers share the system's random numbers, which must not be copied with them.
         self._average = Average(self.generator, shared=[self.random])
 
+    def measure_statistics(self, batches: int = 100, *, batch_size: int = 100) -> None:
+        """Give the averaged generator batch norm's statistics of its own, on fresh noise.
+
+        As long as it follows, it has those of the latest weights. To be called before it draws,
+        when training is over or has a pause: the next round copies the latest again. The noise has
+        a stream of its own, and training does not notice. average.py says more.
+
+        Raises UserError if no average is kept.
+        """
+        if self.averaged_generator is None:
+            raise UserError("no average of the generator's weights was kept: train with --average")
+        source = self._samples.fork("statistics")
+        classes: int | None = getattr(self.settings, "classes", None)
+
+        def batch() -> tuple[Tensor, ...]:
+            noise = self.draw_noise(source, batch_size)
+            if classes is None:
+                return (noise,)
+            return noise, Tensor(self.backend.asarray(np.arange(batch_size) % classes))
+
+        measure_statistics(self.averaged_generator, (batch() for _ in range(batches)))
+
     @property
     def averaged_generator(self) -> Module | None:
         """The generator with the averaged weights, where `keep_average` keeps one."""
@@ -202,7 +224,15 @@ class GAN(metaclass=Built):
         return self.draw_noise(self.random, count)
 
     def draw_noise(self, source: Random, count: int) -> Tensor:
-        """z (count, latent_dim), standard normal; a system with other noise overrides this."""
+        """z (count, latent_dim), standard normal; a system with other noise overrides this.
+
+        What z is: the only thing in which one image differs from another, for G itself is a fixed
+        function. Each of its numbers may become something that images differ in, a slant or a
+        thickness, but nobody says which; so there should be more of them than such things. 100 is
+        the DCGAN paper's number. That they are normal is custom, and convenient: no direction is
+        preferred, so a walk may go anywhere (latent.py). The 2014 paper drew them evenly from a
+        cube (original_gan.py). Only z must be easy to draw; its shape is G's to bend.
+        """
         return Tensor.of(source.normal((count, self.settings.latent_dim), self.dtype))
 
     def ones(self, *shape: int) -> Tensor:

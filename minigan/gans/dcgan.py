@@ -56,7 +56,10 @@ class Recipe:
     average: float | None = None  # the decay of the average of G's weights, if one is kept
 
 
-TUTORIAL = Recipe()
+RECIPES = {
+    "averaged": Recipe(epochs=25, average=0.999),
+    "tutorial": Recipe(),
+}
 
 
 def smallest_map(image_size: int) -> tuple[int, int]:
@@ -148,7 +151,7 @@ class DCGAN(GAN):
     """The two convolutional networks and their game."""
 
     name = "dcgan"
-    settings: Recipe = TUTORIAL
+    settings: Recipe = RECIPES["tutorial"]
     discriminator: Discriminator
 
     def networks(self) -> tuple[nn.Module, nn.Module]:

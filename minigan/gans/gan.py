@@ -4,7 +4,8 @@
     V(D, G) = E[log D(x)] + E[log(1 − D(G(z)))]                                     (equation 1)
 
 As the tutorials write them, the networks draw poorly, and one number is to blame: their batch norm
-has eps = 0.8, where 0.8 was meant as a momentum, so it shrinks what it should have normalized. With
+has eps = 0.8, where 0.8 was probably meant as a momentum. A variance v comes out as v / (v + 0.8)
+and not as 1, and before training the three layers leave deviations of 0.22, 0.09 and 0.04. With
 torch's default in its place (the recipe `corrected`) all ten digits appear. docs/results/README.md
 shows both, measures them, and says after how many epochs.
 

@@ -61,7 +61,10 @@ class Recipe:
             raise UserError(f"k, the discriminator updates in a round, must be 1 or more: {self.k}")
 
 
-PAPER = Recipe()
+RECIPES = {
+    "averaged": Recipe(average=0.999),
+    "paper": Recipe(),
+}
 
 
 class Generator(nn.Module):
@@ -127,7 +130,7 @@ class OriginalGAN(GAN):
 
     name = "original_gan"
     value_range = (0.0, 1.0)
-    settings: Recipe = PAPER
+    settings: Recipe = RECIPES["paper"]
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
         generator, discriminator = Generator(self.settings), Discriminator(self.settings)

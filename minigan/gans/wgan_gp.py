@@ -4,8 +4,9 @@
 
 The critic f gives a score without bounds, and learns  max over f of E[f(x)] − E[f(G(z))].  If its
 slope is nowhere above 1, that maximum is the distance over which the generator's images would have
-to be moved to become the data (the earth mover's, or Wasserstein distance), and it goes down as
-the images get better, which no loss of the other games does. The slope is kept near 1 by a
+to be moved to become the data (the earth mover's, or Wasserstein distance). That does not flatten
+where the two are far apart, as the divergence behind the first game does: it goes on saying how
+far. The slope is kept near 1 by a
 penalty on the norm of the critic's own gradient: to learn from it takes second derivatives.
 
 Next: latent.py.
@@ -26,7 +27,8 @@ from minigan.tensor import Tensor, no_grad
 
 @dataclass(frozen=True)
 class Recipe(gan.Recipe):
-    """All choices of one run; what is not the paper's is the shape of the networks."""
+    """All choices of one run; what is not the paper's is the shape of the networks, how long they
+    learn, and the average of the generator's weights."""
 
     generator_widths: tuple[int, ...] = (256, 512, 1024)
     discriminator_widths: tuple[int, ...] = (512, 256)
@@ -38,8 +40,9 @@ class Recipe(gan.Recipe):
     lr: float = 1e-4
     beta1: float = 0.0
     beta2: float = 0.9
-    epochs: int = 50
+    epochs: int = 30
     drop_last: bool = True
+    average: float | None = 0.999
 
     def __post_init__(self) -> None:
         if self.n_critic < 1:
@@ -53,7 +56,10 @@ class Recipe(gan.Recipe):
             )
 
 
-RECIPES = {"mlp": Recipe(), "conv": Recipe(convolutional=True)}
+RECIPES = {
+    "mlp": Recipe(),
+    "conv": Recipe(convolutional=True, epochs=20),
+}
 
 
 def perceptron_critic(recipe: Recipe) -> nn.Sequential:

@@ -1,6 +1,15 @@
 """Where weights begin: torch.nn.init's functions, in place on a tensor or its `.data`.
 
 Random numbers come from `generator`, or from this thread's default one: `manual_seed` fixes them.
+
+Why just these numbers? An output adds up n = fan in products. Let the inputs be of mean square q,
+and the weights independent, of mean 0 and variance v: then the products are as likely positive as
+negative, and the sum has variance n · v · q. For v = 1/n a layer hands on numbers of the size that
+it was given; for any other v they grow, or shrink, by the same factor *in each layer*, and so do
+the gradients on their way back. U(−b, b) has v = b²/3, so b = √(3/n). A ReLU lets half of the mean
+square pass, which is why Kaiming He's bound is √(6/n). torch's default for its layers, b = 1/√n,
+gives a third of the variance, so numbers shrink on their way through a deep network without
+normalization; with batch norm, which sets the size anew, it does not matter.
 Next: spectral_norm.py.
 """
 

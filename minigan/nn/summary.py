@@ -5,11 +5,14 @@ The second tutorial prints one. Next: allowance.py.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from minigan.nn.module import Module, RemovableHandle
 from minigan.tensor import Tensor, no_grad
+
+Row = tuple[str, str, int]  # what a layer is called, the shape that it returns, its parameters
 
 
 def summary(module: Module, input_shape: tuple[int, ...], *, batch_size: int = 2) -> str:
@@ -22,13 +25,9 @@ def summary(module: Module, input_shape: tuple[int, ...], *, batch_size: int = 2
     inputs = zeros.to(first.dtype if first is not None else "float32").expand(
         (batch_size, *input_shape)
     )
-    rows: list[tuple[str, str, int]] = []
     modes = [(m, m.training) for m in module.modules()]
-    leaves = [(path, m) for path, m in module.named_modules() if not list(m.children())]
     try:
-        with ExitStack() as watches, no_grad():
-            for path, layer in leaves:
-                watches.enter_context(_watch(layer, path, rows))
+        with no_grad(), noted_layers(module) as rows:
             module.eval()
             module(inputs)
     finally:
@@ -37,20 +36,36 @@ def summary(module: Module, input_shape: tuple[int, ...], *, batch_size: int = 2
     total = sum(p.numel() for p in module.parameters())
     trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
     size = sum(p.array.nbytes for p in module.parameters()) / 2**20
+    end = f"Parameters: {total:,} ({trained:,} trained), {size:.2f} MiB"
+    return "\n".join([*table_of(rows), end])
+
+
+def table_of(rows: list[Row]) -> list[str]:
+    """The lines of a table, with a head and a line below the rows."""
     width = max([len(name) for name, _, _ in rows] + [len("Layer (type)")]) + 2
     line = "-" * (width + 40)
-    table = [f"{'Layer (type)':<{width}}{'Output shape':<22}{'Parameters':>12}", line]
-    table += [f"{name:<{width}}{shape:<22}{count:>12,}" for name, shape, count in rows]
-    table += [line, f"Parameters: {total:,} ({trained:,} trained), {size:.2f} MiB"]
-    return "\n".join(table)
+    head = f"{'Layer (type)':<{width}}{'Output shape':<22}{'Parameters':>12}"
+    body = [f"{name:<{width}}{shape:<22}{count:>12,}" for name, shape, count in rows]
+    return [head, line, *body, line]
 
 
-def _watch(layer: Module, path: str, rows: list[tuple[str, str, int]]) -> RemovableHandle:
+@contextmanager
+def noted_layers(module: Module) -> Iterator[list[Row]]:
+    """Inside, a row for each call of a layer that has no layers of its own, as calls come."""
+    rows: list[Row] = []
+    with ExitStack() as watches:
+        for path, layer in module.named_modules():
+            if not list(layer.children()):
+                watches.enter_context(_watch(layer, path, rows))
+        yield rows
+
+
+def _watch(layer: Module, path: str, rows: list[Row]) -> RemovableHandle:
     """Note the shape of whatever this layer returns, until the handle is removed."""
 
-    def note(layer: Module, inputs: tuple[Any, ...], y: Tensor) -> None:
+    def note(layer: Module, inputs: tuple[Any, ...], y: Any) -> None:
         count = sum(p.numel() for p in layer.parameters())
-        shape = str(("N", *y.shape[1:])).replace("'", "")
+        shape = str(("N", *y.shape[1:])).replace("'", "") if isinstance(y, Tensor) else ""
         rows.append((f"{path} ({type(layer).__name__})", shape, count))
 
     return layer.register_forward_hook(note)

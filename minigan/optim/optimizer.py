@@ -80,7 +80,12 @@ class Optimizer:
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or fill those that there are with zeros."""
+        """Forget the gradients, or fill those that there are with zeros.
+
+        Why it must be asked for: `backward` *adds* to `.grad`, because a parameter that two losses
+        depend on should get both gradients, and because several small batches, one after another,
+        then are one large one. So somebody has to say where a new sum begins.
+        """
         for p in self.params:
             if p.grad is not None:
                 p.grad = None if set_to_none else p.grad.detach().zero_()

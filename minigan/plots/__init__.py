@@ -12,6 +12,7 @@ from minigan.plots.films import save_animation
 from minigan.plots.grids import (
     COMFORTABLE,
     activation_grid,
+    as_pixels,
     filter_grid,
     image_grid,
     real_beside_fake,
@@ -26,6 +27,7 @@ __all__ = [
     "PathLike",
     "Picture",
     "activation_grid",
+    "as_pixels",
     "filter_grid",
     "get_ready",
     "image_grid",

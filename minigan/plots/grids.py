@@ -38,7 +38,7 @@ def image_grid(
     `labels` N captions, one under each image. `scale` is a whole enlargement; None enlarges small
     images, such as digits of 28 pixels, until they can be seen, and leaves large grids alone.
     """
-    pixels = _as_pixels(images, value_range)  # (N, C, H, W) uint8
+    pixels = as_pixels(images, value_range)  # (N, C, H, W) uint8
     count, channels = pixels.shape[:2]
     columns = math.ceil(math.sqrt(count)) if columns is None else whole("columns", columns, 1)
     columns = min(count, columns)
@@ -147,7 +147,7 @@ def activation_grid(maps: Any, *, columns: int | None = None, scale: int | None 
     from matplotlib import colormaps
 
     palette = colormaps["magma"](np.arange(256), bytes=True)[:, :3]  # (256, 3)
-    shades = _as_pixels(maps[:, None], (0, 1))[:, 0]  # (C, H, W)
+    shades = as_pixels(maps[:, None], (0, 1))[:, 0]  # (C, H, W)
     return image_grid(palette[shades].transpose(0, 3, 1, 2), columns, scale=scale, background=255)
 
 
@@ -159,7 +159,7 @@ def _known(values: Any) -> np.ndarray:
     return np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _as_pixels(images: Any, value_range: tuple[float, float]) -> np.ndarray:
+def as_pixels(images: Any, value_range: tuple[float, float]) -> np.ndarray:
     """Images (N, C, H, W) as uint8; values outside the range are clipped, NaN is its low end."""
     images = on_host(images)
     if images.ndim != 4 or images.shape[1] not in (1, 3) or images.size == 0:

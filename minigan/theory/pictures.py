@@ -45,8 +45,8 @@ def draw_optimal(path: PathLike, found: Mapping[str, Discrimination]) -> None:
         errors.set_xlabel("steps of D")
         _tidy(errors)
     top[0].set_ylabel("density, probability")
-    bottom[0].set_ylabel("max |D - D*|")
-    _shared_legend(figure, top[0], columns=5)
+    bottom[0].set_ylabel("max |D - D*|\nin the white part")
+    _shared_legend(figure, top[0], columns=6)
     _save(figure, path)
 
 
@@ -56,7 +56,8 @@ def _draw_discrimination(axes: Axes, result: Discrimination) -> None:
     axes.fill_between(GRID, result.generated, color=ORANGE, alpha=0.15, linewidth=0)
     axes.plot(GRID, result.generated, color=ORANGE, linewidth=1.2, label="generator q")
     middle = len(result.trained) // 3  # on the way, when it has understood little
-    axes.plot(GRID, result.trained[middle], color=BLUE, linewidth=1, alpha=0.4)
+    early = f"D after {result.steps[middle]} batches"
+    axes.plot(GRID, result.trained[middle], color=BLUE, linewidth=1, alpha=0.4, label=early)
     axes.plot(GRID, result.trained[-1], color=BLUE, linewidth=2.5, label="D, trained")
     axes.plot(
         GRID, result.optimal, color="black", linewidth=1.2, linestyle=(0, (4, 2)), label="p / (p+q)"
@@ -76,35 +77,54 @@ def _draw_discrimination(axes: Axes, result: Discrimination) -> None:
 
 
 def draw_criterion(path: PathLike, found: Criterion) -> None:
-    """C(G) against the distance, by its closed form and measured; beside it, JSD against KL."""
-    figure = _figure(11, 4.6)
-    left, right = figure.subplots(1, 2)
-    left.plot(found.distances, found.closed_form, color=FAINT, linewidth=4, label="-log 4 + 2·JSD")
-    left.plot(
-        found.distances, found.with_optimal, "o", color=INK, mfc="none", ms=8, label="V(D*, G)"
+    """C(G) against the distance, by its closed form and measured, and how far the measured are off;
+    beside it, three distances between two distributions."""
+    figure = _figure(11, 5.6)
+    places = figure.add_gridspec(2, 2, height_ratios=(3, 1))
+    left, strip = figure.add_subplot(places[0, 0]), figure.add_subplot(places[1, 0])
+    right = figure.add_subplot(places[:, 1])
+    distances, closed = np.array(found.distances), np.array(found.closed_form)
+    measured = (
+        (np.array(found.with_optimal), "V(D*, G)", {"mfc": "none", "ms": 8, "color": INK}),
+        (np.array(found.with_trained), "V(D trained, G)", {"ms": 4, "color": BLUE}),
     )
-    left.plot(found.distances, found.with_trained, ".", color=BLUE, ms=9, label="V(D trained, G)")
+    left.plot(distances, closed, color=FAINT, linewidth=4, label="-log 4 + 2·JSD")
+    strip.axhline(0, color=FAINT, linewidth=4)
+    for values, label, style in measured:
+        left.plot(distances, values, "o", label=label, **style)
+        strip.plot(distances, 1000 * (values - closed), "o", **style)
     for height, text in ((0.0, "0: D makes no mistake"), (-np.log(4), "-log 4: D knows nothing")):
         left.axhline(height, color=INK, linewidth=0.8, linestyle=":")
         left.text(3, height + 0.02, text, ha="center", va="bottom", fontsize=9, color=INK)
     left.set_ylim(-1.5, 0.12)
     left.set_ylabel("C(G), in nats")
     left.legend(frameon=False, loc="center left")
-    jsd = (np.array(found.closed_form) + np.log(4)) / 2
-    apart = np.array(found.distances) > 0  # at 0 both are 0, which has no logarithm
-    for values, color, name in ((np.array(found.kl), GREEN, "KL"), (jsd, FAINT, "JSD")):
-        right.semilogy(
-            np.array(found.distances)[apart], values[apart], ".-", color=color, ms=9, label=name
-        )
-    right.axhline(np.log(2), color=INK, linewidth=0.8, linestyle=":")
-    right.text(0.7, np.log(2) * 1.1, "log 2", fontsize=9, va="bottom", color=INK)
-    right.set_ylabel("divergence of data and generator, in nats")
-    right.legend(frameon=False, loc="upper right")
-    for axes in (left, right):
-        axes.set_xlim(6.1, -0.1)  # towards the data
-        axes.set_xlabel("distance between the means of data and generator")
+    strip.set_ylabel("measured - line,\nthousandths")
+    _draw_distances(right, distances, np.array(found.kl), (closed + np.log(4)) / 2)
+    for axes in (left, strip, right):
+        axes.set_xlim(6.15, -0.15)  # towards the data
         _tidy(axes)
+    left.tick_params(labelbottom=False)
+    for axes in (strip, right):
+        axes.set_xlabel("distance between the means of data and generator")
     _save(figure, path)
+
+
+def _draw_distances(axes: Axes, distances: np.ndarray, kl: np.ndarray, jsd: np.ndarray) -> None:
+    """KL, the earth mover's distance, which is that of the means here, and JSD under its roof."""
+    apart = distances > 0
+    for values, color, name in (
+        (kl, GREEN, "KL, nats"),
+        (distances, ORANGE, "earth mover's (Wasserstein-1)"),
+        (jsd, FAINT, "JSD, nats"),
+    ):
+        axes.semilogy(distances[apart], values[apart], ".-", color=color, ms=9, label=name)
+    axes.axhline(np.log(2), color=INK, linewidth=0.8, linestyle=":")
+    axes.text(0.7, np.log(2) * 1.1, "log 2", fontsize=9, va="bottom", color=INK)
+    note = "at 0 all three are 0,\nwhich has no place here"
+    axes.text(0.02, 0.03, note, transform=axes.transAxes, fontsize=9, color=INK)
+    axes.set_ylabel("how far data and generator are apart")
+    axes.legend(frameon=False, loc="upper right")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -127,12 +147,11 @@ def draw_figure1(path: PathLike, moments: Sequence[Moment]) -> None:
     figure = _figure(13, 4.2, layout="none")
     chosen = [moments[0], *on_the_way, moments[-1]]
     for i, (moment, letter) in enumerate(zip(chosen, "abcd", strict=True)):
-        left = 0.035 + 0.245 * i
-        curves = figure.add_axes((left, 0.33, 0.22, 0.5))
-        _draw_moment(curves, figure.add_axes((left, 0.03, 0.22, 0.3)), moment)
+        left = 0.035 + 0.234 * i
+        curves = figure.add_axes((left, 0.36, 0.215, 0.47))
+        arrows = figure.add_axes((left, 0.06, 0.215, 0.25))
+        _draw_moment(curves, arrows, moment, scales=(i == 0, i == len(chosen) - 1))
         curves.set_title(f"({letter})  {_caption(moment)}", fontsize=10)
-        if i:
-            curves.set_ylabel("")
     handles, labels = curves.get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=3, frameon=False)
     _save(figure, path)
@@ -140,8 +159,8 @@ def draw_figure1(path: PathLike, moments: Sequence[Moment]) -> None:
 
 def _frame(moment: Moment) -> Picture:
     figure = _figure(6.4, 4.8, layout="none")  # 576 x 432 pixels
-    curves = figure.add_axes((0.08, 0.37, 0.89, 0.49))
-    _draw_moment(curves, figure.add_axes((0.08, 0.05, 0.89, 0.32)), moment)
+    curves = figure.add_axes((0.08, 0.4, 0.82, 0.46))
+    _draw_moment(curves, figure.add_axes((0.08, 0.06, 0.82, 0.28)), moment)
     curves.set_title(_caption(moment), fontsize=11, loc="left", pad=24)
     curves.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=10)
     return _drawn(figure)
@@ -151,8 +170,13 @@ def _caption(moment: Moment) -> str:
     return f"step {moment.step:,}      JSD {moment.jsd:.3f} nats"
 
 
-def _draw_moment(curves: Axes, arrows: Axes, moment: Moment) -> None:
-    """The densities and D above; below, a line from each z to its x."""
+def _draw_moment(
+    curves: Axes, arrows: Axes, moment: Moment, *, scales: tuple[bool, bool] = (True, True)
+) -> None:
+    """The densities and D above; below, a line from each z to its x.
+
+    `scales` says whether the left one, of D, and the right one, of the densities, get numbers.
+    """
     data = DATA.density(GRID)
     curves.fill_between(GRID, data, color=INK, alpha=0.12, linewidth=0)
     curves.plot(GRID, data, color=INK, linewidth=1.5, linestyle=(0, (1, 1)), label="data")
@@ -162,10 +186,21 @@ def _draw_moment(curves: Axes, arrows: Axes, moment: Moment) -> None:
         GRID, HEIGHT * moment.discriminator, color=BLUE, linewidth=1.8, label="discriminator"
     )
     curves.axhline(HEIGHT / 2, color=BLUE, linewidth=0.6, linestyle=":")
+    if (peak := moment.generated.max()) > HEIGHT:
+        top = GRID[moment.generated.argmax()] + 0.35
+        curves.text(top, 0.94 * HEIGHT, f"up to {peak:.1f} ↑", color=ORANGE, fontsize=9)
     curves.set_ylim(0, HEIGHT)
     curves.set_yticks([HEIGHT / 2, HEIGHT], ["½", "1"], color=BLUE)
-    curves.set_ylabel("D(x)", color=BLUE)
-    curves.tick_params(axis="x", bottom=False, labelbottom=False)
+    curves.tick_params(axis="y", labelleft=scales[0])
+    if scales[0]:
+        curves.set_ylabel("D(x)", color=BLUE)
+    if scales[1]:
+        densities = curves.secondary_yaxis("right")  # the curves' own unit; D is stretched to fit
+        densities.set_yticks([0, 0.2, 0.4, 0.6])
+        densities.tick_params(labelsize=8)
+        densities.set_ylabel("density", fontsize=9)
+    curves.set_xticks([-4, -2, 0, 2, 4])
+    curves.tick_params(axis="x", length=2, labelsize=8, pad=1)
     curves.spines[["top", "right"]].set_visible(False)
 
     from matplotlib import colormaps
@@ -175,8 +210,9 @@ def _draw_moment(curves: Axes, arrows: Axes, moment: Moment) -> None:
         arrows.plot([SPREAD * z, x], [0, 1], color=shade, linewidth=0.9)
     arrows.set_ylim(0, 1)
     arrows.set_yticks([0, 1], ["z", "x"])
-    arrows.tick_params(axis="both", length=0, labelbottom=False)
-    arrows.spines[["left", "right"]].set_visible(False)
+    arrows.set_xticks([-SPREAD, 0, SPREAD], ["-1", "0", "1"])  # of z
+    arrows.tick_params(axis="both", length=0, labelsize=8)
+    arrows.spines[["left", "right", "top"]].set_visible(False)
     for axes in (curves, arrows):
         axes.set_xlim(-4.5, 4.5)
 
@@ -216,7 +252,7 @@ def draw_gradients(path: PathLike, found: Gradients, races: Race) -> None:
     norms.set_ylabel("‖dL / dθ‖")
     way.set_title(f"then both learn (D was {2 * races.steps[-1]:,} steps ahead)", fontsize=11)
     way.set_xlabel("steps of G")
-    way.set_ylabel("distance from the data")
+    way.set_ylabel("distance from the data (Wasserstein-1)")
     way.set_ylim(0, None)
     for axes in (pull, norms, way):
         axes.legend(frameon=False, fontsize=9)
@@ -229,15 +265,29 @@ def draw_gradients(path: PathLike, found: Gradients, races: Race) -> None:
 # Eight Gaussians
 
 
-def draw_ring(path: PathLike, found: Mapping[str, Sequence[Snapshot]]) -> None:
-    """A row for each objective, a column for each look: 2,000 samples, and where they are good."""
-    columns = max(len(snapshots) for snapshots in found.values())
-    figure = _figure(2.2 * columns, 2.35 * len(found))
-    panels = figure.subplots(len(found), columns, squeeze=False)
-    for row, (name, snapshots) in zip(panels, found.items(), strict=True):
-        row[0].set_ylabel(name.replace(", ", ",\n"), fontsize=10)
-        for axes, snapshot in zip(row, snapshots, strict=True):
-            _draw_snapshot(axes, snapshot)
+RING_LOOKS = (0, 2, -1)  # which of a run's snapshots are drawn: an early one, the middle, the last
+
+
+def draw_ring(path: PathLike, found: Mapping[str, Mapping[int, Sequence[Snapshot]]]) -> None:
+    """A row for each objective: the run of one seed beside that of another, the worst and the best.
+
+    `found` has the snapshots of a run by its objective and its seed; of one seed alone, one run is
+    drawn. A panel shows 2,000 samples, and where they are good.
+    """
+    looks, runs = len(RING_LOOKS), max(len(seeds) for seeds in found.values())
+    widths = [1.0] * looks + [0.12, *[1.0] * looks] * (runs - 1)  # a gap between two runs
+    figure = _figure(2.2 * sum(widths), 2.35 * len(found))
+    panels = figure.subplots(len(found), len(widths), squeeze=False, width_ratios=widths)
+    for row, (name, seeds) in zip(panels, found.items(), strict=True):
+        for axes in row:
+            axes.set_axis_off()
+        for i, (seed, snapshots) in enumerate(seeds.items()):
+            block = row[i * (looks + 1) :]
+            for axes, look in zip(block, RING_LOOKS, strict=False):
+                axes.set_axis_on()
+                _draw_snapshot(axes, snapshots[look])
+            title = [*name.split(", "), f"seed {seed}"] if i == 0 else [f"seed {seed}"]
+            block[0].set_ylabel("\n".join(title), fontsize=9)
     _save(figure, path)
 
 

@@ -54,14 +54,22 @@ class Snapshot(NamedTuple):
 
 @fork_rng()
 def snapshots(
-    objective: Objective, *, discriminator_lr: float = 1e-3, steps: int = 1500, seed: int = 0
+    objective: Objective,
+    *,
+    discriminator_lr: float = 1e-3,
+    betas: tuple[float, float] = (0.5, 0.999),
+    steps: int = 1500,
+    seed: int = 0,
 ) -> list[Snapshot]:
-    """Train a generator on RING for `steps` rounds, and look at it five times on the way."""
+    """Train a generator on RING for `steps` rounds, and look at it five times on the way.
+
+    Both players learn with Adam of the same `betas`, whatever the objective: what differs between
+    two objectives shall not come from their optimizers.
+    """
     manual_seed(seed)
     random = Random(seed).fork("ring")
     generator = perceptron(LATENT_DIM, 2, width=128)
     discriminator = perceptron(2, 1, width=128)
-    betas = (0.0, 0.9) if objective.penalty else (0.5, 0.999)  # the papers' own
     game = Game(
         objective,
         generator,

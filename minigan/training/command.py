@@ -11,6 +11,7 @@ import dataclasses
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -69,6 +70,11 @@ def fraction(text: str) -> float:
     return number
 
 
+def decay(text: str) -> float | None:
+    """A number from 0 up to, but not including, 1, or the word none, for argparse."""
+    return None if text == "none" else fraction(text)
+
+
 def path(text: str) -> Path:
     """A path, for argparse; ~ is the user's home, which bash leaves alone behind --out=."""
     return Path(text).expanduser() if text.startswith("~/") or text == "~" else Path(text)
@@ -112,24 +118,29 @@ def training_parser(
     """The flags of every example that trains; an example adds its own.
 
     `out` is the default run folder; `data` says what --data takes; `adam`, whether its optimizer
-    has betas. Flags of the recipe are None unless they are given.
+    has betas. Flags of the recipe are absent from what is parsed unless they are given.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=Help)
     add = parser.add_argument
     add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    add("--epochs", type=positive, help="passes over the data (default: the recipe's)")
-    add("--batch-size", type=positive, help="images in a batch (default: the recipe's)")
-    add("--lr", type=rate, help="learning rate (default: the recipe's)")
+    recipes = partial(add, default=argparse.SUPPRESS)
+    recipes("--epochs", type=positive, help="passes over the data (default: the recipe's)")
+    recipes("--batch-size", type=positive, help="images in a batch (default: the recipe's)")
+    recipes("--lr", type=rate, help="learning rate (default: the recipe's)")
     if adam:
-        add("--beta1", type=fraction, help="Adam's first beta (default: the recipe's)")
-    add("--latent-dim", type=positive, help="numbers in a noise vector (default: the recipe's)")
+        recipes("--beta1", type=fraction, help="Adam's first beta (default: the recipe's)")
+    recipes("--latent-dim", type=positive, help="numbers in a noise vector (default: the recipe's)")
+    recipes(
+        "--average",
+        type=decay,
+        help="also keep an average of G's weights, such as 0.999, or none (default: the recipe's)",
+    )
     add("--seed", type=natural, default=0, help="of weights, noise and batch order")
     add("--max-steps", type=positive, help="end at this iteration, counted from the beginning")
     add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
     add("--checkpoint-every", type=positive, default=1000, help="iterations between checkpoints")
     add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
     add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
-    add("--average", type=fraction, help="also keep an average of G's weights, such as 0.999")
     add("--data", type=path, help=data)
     add("--image-size", type=positive, help="pixels; other images are scaled to it")
     add("--channels", type=int, choices=[1, 3], help="gray or color")
@@ -148,7 +159,7 @@ def training_parser(
 def with_flags(recipe: Recipe, flags: argparse.Namespace, **others: Any) -> Recipe:
     """The recipe, with the values that the command line gives instead, and with these others."""
     names = [field.name for field in dataclasses.fields(recipe)]  # type: ignore[arg-type]
-    given = {name: value for name in names if (value := getattr(flags, name, None)) is not None}
+    given = {name: getattr(flags, name) for name in names if hasattr(flags, name)}
     return dataclasses.replace(recipe, **{**given, **others})  # type: ignore[type-var]
 
 

@@ -9,33 +9,36 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 
 class Console:
-    """A text stream that goes on without its listener: nothing that is written to it raises."""
+    """A text stream that goes on without its listener: nothing that is written to it raises.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._is_lost = False
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # \xe9 for an é that is not there
+    A program that has no console at all (pythonw) has None in its place; nobody listens then.
+    """
+
+    def __init__(self, stream: TextIO | Console | None) -> None:
+        self._stream: Any = stream
+        self._is_lost = stream is None
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")  # \xe9 for an é that is not there
 
     def write(self, text: str) -> int:
         """Write it if that is possible; as many letters as there are, as any stream would say."""
-        self._try(self._stream.write, text)
+        self._try("write", text)
         return len(text)
 
     def flush(self) -> None:
-        self._try(self._stream.flush)
+        self._try("flush")
 
-    def _try(self, do: Callable[..., Any], *arguments: Any) -> None:
+    def _try(self, do: str, *arguments: Any) -> None:
         if self._is_lost:
             return
         try:
-            do(*arguments)
+            getattr(self._stream, do)(*arguments)
         except (OSError, ValueError):  # ValueError: it has been closed
             self._is_lost = True
             with suppress(OSError, ValueError):  # what is in its buffer has to go somewhere, too

@@ -96,7 +96,9 @@ class RunFolder:
             folder.close()
             raise
         if resume and not folder.has_checkpoint():
-            folder.note = f"{folder.path} holds no checkpoint: this run starts at the beginning."
+            folder.note = f"{folder.path} holds no checkpoint: this run starts at the beginning"
+            if others := _runs_beside(folder.path):
+                folder.note += f" (beside it lie runs that could go on: {', '.join(others)})"
         return folder
 
     def close(self) -> None:
@@ -286,6 +288,12 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(config, dict) or config.pop(MARK, None) != FORMAT:
         raise UserError(f"{path} is not from a minigan run. Choose another folder.")
     return config
+
+
+def _runs_beside(path: Path) -> list[str]:
+    """The names of the runs in the same folder: the one that was meant may be among them."""
+    found = path.resolve().parent.glob(f"*/{CHECKPOINT}")
+    return sorted(checkpoint.parent.name for checkpoint in found)
 
 
 def _damaged(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """The progress bar: losses, images a second and time left on a terminal, plain lines elsewhere.
 
-Next: evaluations.py.
+Next: telling.py, what is said above and below it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from minigan.training.console import Console
+
 
 class _Bar(tqdm):
     monitor_interval = 0  # no watching thread: `update` alone decides when to draw
@@ -21,7 +23,8 @@ class ProgressBar:
     """Shows how a run of `total` iterations gets on; a context manager.
 
     `initial` is where a resumed run starts and `epochs` the number of epochs, if it is known. On a
-    terminal there is a bar. Elsewhere (a file, a pipe) there is one plain line an epoch.
+    terminal there is a bar. Elsewhere (a file, a pipe) there is one plain line an epoch. A stream
+    that is full, has gone or never was ends nothing.
     """
 
     def __init__(
@@ -30,16 +33,16 @@ class ProgressBar:
         *,
         initial: int = 0,
         epochs: int | None = None,
-        stream: TextIO | None = None,
+        stream: TextIO | Console | None = None,
     ) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = Console(sys.stderr if stream is None else stream)
         self._epochs = epochs
         self._iteration = initial
         self._statistics: Mapping[str, Any] = {}
         self._epoch_began = time.monotonic()
         self._speed = _Speed()
         self._bar: _Bar | None = None
-        if self._stream is not None and self._stream.isatty():
+        if self._stream.isatty():
             self._bar = _Bar(
                 total=total,
                 initial=initial,
@@ -76,16 +79,15 @@ class ProgressBar:
         assert self._bar is not None
         room = (self._bar.format_dict["ncols"] or 80) - 23  # percentage, small bar, time left
         speed = self._speed.measure()
+        epochs = [f"epoch {epoch}/{self._epochs}"] if epoch and self._epochs else []
         for digits, gap, unit in ((3, "  ", "images/s"), (2, " ", "img/s")):
-            parts = [f"{name} {float(v):.{digits}f}" for name, v in self._statistics.items()]
-            if epoch and self._epochs and unit == "images/s":
-                parts.insert(0, f"epoch {epoch}/{self._epochs}")
-            text = gap.join([*parts, f"{speed:,.0f} {unit}"])
+            losses = [f"{name} {float(v):.{digits}f}" for name, v in self._statistics.items()]
+            text = gap.join([*epochs, *losses, f"{speed:,.0f} {unit}"])
             if len(text) <= room:
                 return text
-        while parts and len(text) > room:
-            parts.pop()
-            text = gap.join([*parts, f"{speed:,.0f} {unit}"])
+        while (epochs or losses) and len(text) > room:
+            (losses if len(losses) > 2 or not epochs else epochs).pop()  # two losses outlast it
+            text = gap.join([*epochs, *losses, f"{speed:,.0f} {unit}"])
         return text
 
     def end_epoch(self, epoch: int) -> None:
@@ -99,8 +101,6 @@ class ProgressBar:
 
     def write(self, line: str) -> None:
         """Print a line above the bar."""
-        if self._stream is None:  # a program without a console
-            return
         if self._bar is None:
             print(line, file=self._stream, flush=True)
         else:

@@ -8,10 +8,12 @@ all of it goes.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import operator
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -24,12 +26,15 @@ from minigan.data.loader import DataLoader
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.evaluate import Reference
 from minigan.gans.base import GAN
+from minigan.nn.summary import noted_layers
 from minigan.tensor import Tensor, detect_anomaly
-from minigan.training import evaluations
+from minigan.training import evaluations, telling
+from minigan.training.console import Console
 from minigan.training.evaluations import Evaluations
 from minigan.training.folder import RunFolder
 from minigan.training.loop import Report, refuse_small_batches, train
 from minigan.training.options import RunOptions
+from minigan.training.pace import Pace
 from minigan.training.progress import ProgressBar
 from minigan.training.stopping import stop_when_asked
 
@@ -47,6 +52,10 @@ FREE = (
 # in its settings. It does say batch_size and average beside them, where they are still compared.
 SINCE_0_1 = ("settings.epochs", "settings.batch_size", "settings.average", "settings.drop_last")
 
+# A checkpoint is saved when an iteration is due for one, and as soon as more seconds than these
+# have gone by without, at first and from then on: slow networks would lose an hour otherwise.
+FIRST_SECONDS, SECONDS = 30, 300
+
 Picture = Callable[[GAN], Tensor]
 
 
@@ -59,14 +68,17 @@ def run(
     columns: int | None = None,
     describe: Callable[[Report], str] | None = None,
     reference: Reference | None = None,
+    system_flag: str | None = None,
 ) -> int:
     """Train for the recipe's epochs, in the folder `options.out`. Returns 0, or 130 if it was asked
-    to stop (Ctrl-C or SIGTERM), after saving.
+    to stop (stopping.py says how), after saving.
 
     picture: the images of a sample picture; by default, 25 of the same noise each time.
     columns: how many of them stand side by side.
     describe: one line for the terminal at every sample picture, if the tutorial prints one.
     reference: the real images that `options.evaluate_every` compares with.
+    system_flag: what the commands for the next step need if the system is none of minigan's own,
+    such as "--system my_gan.py".
     """
     refuse_small_batches(gan, loader)
     if options.evaluate_every and reference is None:
@@ -104,7 +116,7 @@ def run(
     ) as folder:
         plots.get_ready(options.out)
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
-        return session.carry_out(reference)
+        return session.carry_out(reference, system_flag)
 
 
 def _same_noise(gan: GAN) -> Tensor:
@@ -128,50 +140,52 @@ class Session:
         self.picture, self.columns, self.describe = picture, columns, describe
         self.iteration = 0
         self.saved = -1
+        self.overdue = math.inf  # the moment from which on a checkpoint is missed, by the clock
+        self.console = Console(sys.stderr)
         self.writer = _tensorboard(folder) if options.tensorboard else None
         self.evaluations: Evaluations | None = None
 
-    def carry_out(self, reference: Reference | None) -> int:
+    def carry_out(self, reference: Reference | None, system_flag: str | None = None) -> int:
         """From where the folder stands to the end; the exit code."""
-        options, epochs = self.options, self.gan.settings.epochs
+        gan, options, epochs = self.gan, self.options, self.gan.settings.epochs
         self._restore()
-        began = self.iteration
         if reference and options.evaluate_every:
-            self.evaluations = Evaluations(self.folder.path, self.gan, reference, self.iteration)
+            self.evaluations = Evaluations(self.folder.path, gan, reference, self.iteration)
         total = epochs * len(self.loader)
         if options.max_steps:
             total = min(total, options.max_steps)
         if self.iteration == 0:
             self._save_picture()
+        if self.iteration >= total:
+            self._finish()
+            self._say(
+                f"nothing left to do: the run in {options.out} has had its {self.iteration:,} "
+                "iterations; --epochs or --max-steps gives it more"
+            )
+            return 0
+        opening = telling.opening(gan, self.loader, options, iteration=self.iteration, total=total)
+        self._say(*opening, *(note for note in (self.folder.note, self.note) if note))
         watch = detect_anomaly() if options.detect_anomaly else nullcontext()
-        with (
-            watch,
-            stop_when_asked() as asked,
-            ProgressBar(total, initial=self.iteration, epochs=epochs) as bar,
-        ):
-            for note in (self.folder.note, self.note):
-                if note:
-                    bar.write(note)
-            self._train(bar, asked)
-        self._save()
-        self._finish()
-        if asked:
-            print(
-                f"stopped at iteration {self.iteration}; go on with --resume --out {options.out}",
-                file=sys.stderr,
-            )
+        with stop_when_asked() as asked:
+            with watch, ProgressBar(total, initial=self.iteration, epochs=epochs) as bar:
+                pace = Pace(total, besides="evaluations" if options.evaluate_every else None)
+                self._train(bar, asked, pace)
+            was_stopped = bool(asked)
+            self._save()  # a terminal that is closed may say so twice
+            self._finish()
+        if was_stopped:
+            self._say(*telling.stopped(options.out, self.iteration))
             return 130
-        outcome = f"saved in {options.out}"
-        if self.iteration == began:
-            outcome = (
-                f"nothing left to do: the run in {options.out} has had its {began} iterations; "
-                "--epochs or --max-steps gives it more"
-            )
-        print(outcome, file=sys.stderr)
+        self._say(*telling.closing(gan, self.loader, options.out, system_flag))
         return 0
 
-    def _train(self, bar: ProgressBar, asked: list[int]) -> None:
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            print(line, file=self.console, flush=True)
+
+    def _train(self, bar: ProgressBar, asked: list[int], pace: Pace) -> None:
         """Play until all rounds are played, somebody has asked to stop, or numbers are lost."""
+        self.overdue = time.monotonic() + FIRST_SECONDS
         reports = train(
             self.gan,
             self.loader,
@@ -180,8 +194,11 @@ class Session:
             iteration=self.iteration,
         )
         try:
-            for report in reports:
+            first = self._first_of(reports, bar)
+            for report in itertools.chain(first, reports):
                 self._take(report, bar)
+                for line in pace.lines(report.iteration):
+                    bar.write(line)
                 if asked:
                     break
         except FloatingPointError as error:  # from detect_anomaly
@@ -193,6 +210,15 @@ class Session:
                 raise
             what = f"{culprit} holds NaN or infinity"
             raise self._diverged(self.iteration + 1, what) from error
+
+    def _first_of(self, reports: Iterator[Report], bar: ProgressBar) -> list[Report]:
+        """Play the first round, in which the networks show what their layers do."""
+        gan = self.gan
+        with noted_layers(gan.generator) as generator, noted_layers(gan.discriminator) as other:
+            first = list(itertools.islice(reports, 1))
+        for line in telling.networks(gan, generator, other):
+            bar.write(line)
+        return first
 
     def _diverged(self, iteration: int, what: str) -> UserError:
         good = "No checkpoint had been saved yet"
@@ -236,7 +262,7 @@ class Session:
                 line = self.evaluations.take(self.iteration, report.epoch, self._state)
                 bar.write(line)
         # After the evaluation: a run that goes on from this checkpoint does not repeat it.
-        if report.iteration % options.checkpoint_every == 0:
+        if report.iteration % options.checkpoint_every == 0 or time.monotonic() > self.overdue:
             self._save()
 
     def _log(self, report: Report) -> None:
@@ -271,7 +297,7 @@ class Session:
         if culprit := self.gan.not_finite():
             raise self._diverged(self.iteration, f"{culprit} holds NaN or infinity")
         self.folder.save_checkpoint(*self._state())
-        self.saved = self.iteration
+        self.saved, self.overdue = self.iteration, time.monotonic() + SECONDS
 
     def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What a checkpoint holds."""

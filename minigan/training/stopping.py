@@ -1,4 +1,5 @@
-"""Asked to stop, by Ctrl-C or SIGTERM, a run ends between two iterations, not in one.
+"""Asked to stop, by Ctrl-C, by SIGTERM or by a terminal that is closed, a run ends between two
+iterations, not in one.
 
 Next: folder.py, where it then saves.
 """
@@ -10,12 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+# Ctrl-C; what `kill` and a machine that is shut down send; what a terminal sends as it is closed,
+# or a connection that drops; and Windows' word for both.
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
 
 @contextmanager
 def stop_when_asked() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM in a list, so that the loop stops between two iterations.
+    """Collect such signals in a list, so that the loop stops between two iterations.
 
-    A second Ctrl-C interrupts at once, in the usual way.
+    A second Ctrl-C interrupts at once, in the usual way. Who starts a program with nohup has it
+    ignore that its terminal was closed, and that is left as it is.
     """
     asked: list[int] = []
 
@@ -24,8 +30,14 @@ def stop_when_asked() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         asked.append(number)
 
+    numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+    numbers = [
+        number
+        for number in numbers
+        if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN
+    ]
     try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, note) for number in numbers}
     except ValueError:  # not the main thread: signals do not come here
         yield asked
         return

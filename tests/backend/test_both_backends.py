@@ -46,7 +46,7 @@ def dataset(count: int) -> ImageDataset:
 
 
 def build(name: str, backend: Any, dtype: str = "float64", seed: int = 7) -> Any:
-    system, _ = SYSTEMS[name.split(",")[0]]
+    system = SYSTEMS[name.split(",")[0]]
     return system(SMALL[name], seed=seed, backend=backend, dtype=dtype)
 
 
@@ -149,7 +149,7 @@ BUDGET: dict[str, tuple[Any, int, int]] = {
 @pytest.mark.parametrize("name", BUDGET)
 def test_a_budget_of_launches_for_a_round(gpu: Any, device: Any, name: str) -> None:
     settings, launches, products = BUDGET[name]
-    make, _ = SYSTEMS[name.split(",")[0]]
+    make = SYSTEMS[name.split(",")[0]]
     system = make(settings, backend=gpu)
     source = np.random.default_rng(0)
     size = getattr(settings, "image_size", SHAPE[1])

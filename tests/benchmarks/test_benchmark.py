@@ -148,6 +148,7 @@ def test_the_ratio_compares_neighboring_turns():
     row = summary([[1.5, 1.5, 9.0], [3.0, 3.0, 18.0]], reference)
     assert row["ratio"] == 1.5
     assert row["ratio quartiles"] == [1.5, 1.5]
+    assert row["reference"] == 1.5
     assert row["fastest"] == 1.5
     assert row["median"] == 3.0
 

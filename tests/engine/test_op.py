@@ -70,6 +70,43 @@ def test_a_rule_can_be_called_by_hand(backend):
     assert Multiply().db(g, y, a, b).tolist() == (g * a).tolist()
 
 
+RULES = {
+    "Multiply": lambda a, b: a * b,
+    "MatMul": lambda a, b: a @ b.T,
+    "Sum": lambda a, b: a.sum(1),
+    "Index": lambda a, b: a[:, [0, 0, 2]],
+    "Concatenate": lambda a, b: mg.cat([a, b], 1),
+    "Affine": lambda a, b: mg.functional.linear(a, b),
+    "MeanSquaredError": lambda a, b: mg.functional.mse_loss(a, b, reduction="none"),
+    "Logistic": lambda a, b: mg.sigmoid(a),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("recorded", [True, False])
+def test_any_rule_of_a_graph_can_be_called_by_hand(backend, name, recorded):
+    """It finds what a walk would ask for, frees nothing, and writes no gradient anywhere."""
+    a, b = leaf(backend, 2, 3), leaf(backend, 2, 3, seed=1)
+    for other in (b, b.detach()):
+        y = RULES[name](a, other)
+        g = leaf(backend, *y.shape, seed=2).detach()
+        with mg.set_grad_enabled(recorded):
+            found = y.op.backward(g, y)
+        asked = [x for x, tracked in zip(y.op.inputs, y.op.tracked, strict=True) if tracked]
+        made = [gx for gx in found if gx is not None]
+        for gx, expected in zip(made, mg.grad(y, asked, g), strict=True):
+            np.testing.assert_allclose(gx.detach().numpy(), expected.numpy(), rtol=1e-12)
+        assert a.grad is None and b.grad is None
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_of_a_freed_graph_says_so(backend, name):
+    y = RULES[name](leaf(backend, 2, 3), leaf(backend, 2, 3, seed=1))
+    y.sum().backward()
+    with pytest.raises(RuntimeError, match=f"the graph behind this {y.op.name} was freed"):
+        y.op.backward(y, y)
+
+
 def test_a_derivative_that_is_missing_is_named(backend):
     class Half(Op):
         def forward(self, numerator, denominator):

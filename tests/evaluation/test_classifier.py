@@ -1,7 +1,11 @@
 """The judge: its accuracy, torch's answer to the same weights, and the command that trains it."""
 
 import importlib.util
+import re
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +98,41 @@ def test_the_trainer_runs_and_repeats_itself(trainer, tmp_path, monkeypatch, cap
     monkeypatch.setattr(classifier, "WEIGHTS", files[0])
     seen = Judge().look(some.images.astype(np.float32) / 255)
     assert (seen.probabilities.argmax(axis=1) == some.labels).mean() > 0.5
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_training(trainer, monkeypatch):
+    monkeypatch.setattr(trainer, "mnist", None)  # not even the images are read
+    for place, why in (("/proc/weights.safetensors", "Cannot write"), ("/tmp", "is a folder")):
+        with pytest.raises(UserError, match=why):
+            trainer.main(["--out", place])
+
+
+INTERRUPTED = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import train_classifier
+from minigan.data import mnist
+few = mnist("test").first(200)
+train_classifier.mnist = lambda split: few
+train_classifier.run_command(train_classifier.main)
+"""
+
+
+def test_ctrl_c_saves_what_has_been_learned(tmp_path):
+    out = tmp_path / "weights.safetensors"
+    out.write_text("of another training")
+    flags = ["--epochs", "100000", "--threads", "1", "--out", str(out)]
+    command = [sys.executable, "-c", INTERRUPTED, str(TRAINER.parent), *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("[Epoch 1] loss")
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[0].splitlines()
+    assert process.returncode == 130
+    stopped = tmp_path / "stopped_weights.safetensors"
+    assert re.fullmatch(r"stopped after [\d,]+ of 200,000 batches", said[-2])
+    assert said[-1] == f"saved {stopped} ({stopped.stat().st_size:,} bytes)"
+    assert load_file(stopped)["conv1.weight"].shape == load_file(WEIGHTS)["conv1.weight"].shape
+    assert out.read_text() == "of another training"
 
 
 def test_a_shift_moves_every_image_and_keeps_its_ink(trainer, test_set):

@@ -66,6 +66,10 @@ def test_entropy_of_known_densities():
     )
 
 
+def test_a_sure_outcome_has_no_minus_sign():
+    assert str(entropy([1.0])) == str(cross_entropy([1.0], [1.0])) == "0.0"
+
+
 @quick
 @given(st.floats(-2, 2), st.floats(0.3, 1.5), st.floats(-2, 2), st.floats(0.3, 1.5))
 def test_kl_of_two_gaussians_has_a_closed_form(mean_p, sigma_p, mean_q, sigma_q):

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from minigan.evaluation.neighbors import (
     nearest_in_parts,
     nearest_neighbour_error,
     nearest_neighbours,
 )
+from minigan.testing.strategies import seeds
 
 quick = settings(max_examples=30, deadline=None)
-seeds = st.integers(0, 2**32 - 1)
 
 
 def cloud(seed, count, width, scale=1.0):
@@ -38,7 +37,7 @@ def test_nearest_neighbours_matches_scipy(blocks, k):
 
 
 @quick
-@given(seeds)
+@given(seeds())
 def test_a_copy_is_found_at_distance_zero_however_far_from_the_origin(seed):
     rng = np.random.default_rng(seed)
     references = (rng.normal(size=(30, 8)) + 1000 * rng.normal(size=8)).astype(np.float32)

@@ -16,8 +16,7 @@ from minigan.evaluation.parzen import (
     parzen_log_likelihood,
     parzen_score,
 )
-
-seeds = st.integers(0, 2**32 - 1)
+from minigan.testing.strategies import seeds
 
 
 def reference(samples, points, sigma):
@@ -48,7 +47,7 @@ def test_it_matches_scipy(monkeypatch, sigma, block_elements):
 
 
 @settings(max_examples=30, deadline=None)
-@given(seeds, st.integers(1, 20), st.integers(1, 20), st.floats(0.05, 3))
+@given(seeds(), st.integers(1, 20), st.integers(1, 20), st.floats(0.05, 3))
 def test_it_matches_scipy_for_any_shape(seed, count, width, sigma):
     rng = np.random.default_rng(seed)
     samples, points = rng.random((count, width)), rng.random((7, width))
@@ -80,7 +79,7 @@ def test_points_far_from_all_samples_do_not_underflow():
 
 
 @settings(max_examples=20, deadline=None)
-@given(seeds, st.floats(-1000, 1000))
+@given(seeds(), st.floats(-1000, 1000))
 def test_a_common_offset_changes_nothing(seed, offset):
     """The reason why both sets are centered before the float32 product."""
     rng = np.random.default_rng(seed)

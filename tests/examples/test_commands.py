@@ -47,7 +47,7 @@ def test_wrong_checkpoints_and_digits_are_named(
     save_checkpoint(other, {"a": np.zeros(3)}, {"system": "toaster"})
     for path, arguments, words in (
         (tmp_path / "none.safetensors", [], "none.safetensors"),
-        (other, [], "no system of minigan.*toaster"),
+        (other, [], "holds a .toaster., which is no system of minigan"),
         (trained, ["--digit", "3"], "needs a conditional system, and this is a dcgan"),
         (conditional, ["--digit", "10"], "0 to 9"),
     ):

@@ -172,7 +172,7 @@ def test_it_learns_the_photographs_of_cifar10(
     config = json.loads((out / "config.json").read_text())
     assert config["data"] == "CIFAR-10" and config["settings"]["channels"] == 3
     assert config["settings"]["image_size"] == (size or 32)
-    assert config["settings"]["epochs"] == 5 and config["settings"]["batch_size"] == 4
+    assert config["settings"]["epochs"] == 25 and config["settings"]["batch_size"] == 4
     with Image.open(out / "training_images.png") as page:
         assert page.mode == "RGB"
     with pytest.raises(UserError, match="photographs of CIFAR-10 have 3 channels"):

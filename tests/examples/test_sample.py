@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from minigan import plots
+from minigan.errors import UserError
 from minigan.gans import DCGAN, dcgan
 from minigan.gans.conditional_gan import ConditionalGAN
 from minigan.tensor import Tensor
+from minigan.training import load_gan
 from minigan.training.checkpoint import save_checkpoint
 
 Example = Callable[[str], ModuleType]
@@ -83,3 +85,66 @@ def test_sample_draws_with_the_average_unless_told_otherwise(
         images = gan.sample(gan.sample_noise(4), averaged=averaged).numpy()
         page = sampled(example, tmp_path, tmp_path / "page.png", "--count", "4", *flags)
         np.testing.assert_array_equal(page, plots.image_grid(images, scale=None))
+
+
+def wanted(checkpoint: Path, count: int) -> np.ndarray:
+    """What a generator draws, as other programs want it: uint8 (N, H, W, C)."""
+    gan = load_gan(checkpoint)
+    labels = None
+    if isinstance(gan, ConditionalGAN):
+        labels = Tensor(np.arange(count) % gan.settings.classes)
+    images = gan.sample(gan.sample_noise(count), labels)
+    return plots.as_pixels(images, gan.value_range).transpose(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_single_pictures_and_an_array_of_them(
+    example: Example,
+    trained: Path,
+    conditional: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    color: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    checkpoint = trained if color else conditional
+    folder, file = tmp_path / "single", tmp_path / "all.npz"
+    flags = ["--count", "12", "--each", str(folder), "--npz", str(file)]
+    example("sample").main([str(checkpoint), *flags])
+    images = wanted(checkpoint, 12)
+    with np.load(file) as arrays:
+        assert arrays.files == ["images"]
+        np.testing.assert_array_equal(arrays["images"], images)
+        assert arrays["images"].dtype == np.uint8 and arrays["images"].shape[3] == 1 + 2 * color
+    assert [path.name for path in sorted(folder.iterdir())] == [f"{i:04}.png" for i in range(12)]
+    for path, image in zip(sorted(folder.iterdir()), images, strict=True):
+        with Image.open(path) as picture:
+            np.testing.assert_array_equal(np.asarray(picture).reshape(image.shape), image)
+    assert not (tmp_path / "grid.png").exists()  # a page only where one is asked for
+
+
+def test_what_is_there_is_not_overwritten_unasked(
+    example: Example, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = example("sample")
+    folder, file = tmp_path / "single", tmp_path / "all.npz"
+    to_folder, to_file = (["--each", str(folder)], ["--npz", str(file)])
+    module.main([str(trained), "--count", "12", *to_folder, *to_file])
+    before = {path: path.read_bytes() for path in (file, *folder.iterdir())}
+    monkeypatch.setattr(module, "load_gan", None)  # it is refused before anything is drawn
+    with pytest.raises(UserError, match=r"single holds 12 pictures already: .*\(--overwrite\)"):
+        module.main([str(trained), *to_folder])
+    with pytest.raises(UserError, match=r"all.npz is there already: .*\(--overwrite\)"):
+        module.main([str(trained), *to_file])
+    with pytest.raises(UserError, match="all.png must end in .npz"):
+        module.main([str(trained), "--npz", str(tmp_path / "all.png")])
+    with pytest.raises(UserError, match="holds something else, all.npz: name a folder of its own"):
+        module.main([str(trained), "--overwrite", "--each", str(tmp_path)])
+    assert {path: path.read_bytes() for path in (file, *folder.iterdir())} == before
+    monkeypatch.undo()
+    flags = ["--count", "3", "--seed", "1", "--overwrite"]
+    module.main([str(trained), *flags, *to_folder, *to_file])
+    assert len(list(folder.iterdir())) == 3  # none of the earlier twelve is left among them
+    assert (folder / "0000.png").read_bytes() != before[folder / "0000.png"]
+    with np.load(file) as arrays:
+        assert len(arrays["images"]) == 3

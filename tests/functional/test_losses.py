@@ -5,16 +5,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from minigan import Tensor, grad
 from minigan import functional as F  # noqa: N812
 from minigan.functional.losses import SoftmaxCrossEntropy
 from minigan.testing import assert_keeps_float32, assert_matches_torch, check_gradients
+from minigan.testing.strategies import seeds, shapes
 
 theirs = torch.nn.functional
-SEEDS = st.integers(0, 2**32 - 1)
-SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, max_side=4)
 REDUCTIONS = ["mean", "sum", "none"]
 PAIRS = {
     "binary_cross_entropy": (F.binary_cross_entropy, theirs.binary_cross_entropy),
@@ -35,7 +33,7 @@ def inputs(name, seed, *shape):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-@given(seed=SEEDS, shape=SHAPES, reduction=st.sampled_from(REDUCTIONS))
+@given(seed=seeds(), shape=shapes(max_dims=3), reduction=st.sampled_from(REDUCTIONS))
 def test_loss_is_torch_s(backend, name, seed, shape, reduction):
     """With respect to the targets, too."""
     mine, torch_s = (
@@ -153,7 +151,7 @@ def test_what_is_no_probability_is_refused(wrong):
 # ---- logits -------------------------------------------------------------------------------------
 
 
-@given(seed=SEEDS, reduction=st.sampled_from(REDUCTIONS))
+@given(seed=seeds(), reduction=st.sampled_from(REDUCTIONS))
 def test_weight_of_positives_is_torch_s(backend, seed, reduction):
     z, t = inputs("logits", seed, 4, 3)
     pos_weight = np.random.default_rng(seed).uniform(0.2, 5, 3)
@@ -189,7 +187,7 @@ def test_logits_of_any_size(backend, pos_weight):
 
 
 @given(
-    seed=SEEDS,
+    seed=seeds(),
     count=st.integers(1, 5),
     classes=st.integers(1, 4),
     reduction=st.sampled_from(REDUCTIONS),

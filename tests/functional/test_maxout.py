@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from minigan import functional as F  # noqa: N812
 from minigan import nn
 from minigan.tensor import Tensor, grad
+from minigan.testing.strategies import seeds
 
 
 @settings(max_examples=60, deadline=None)
@@ -17,7 +18,7 @@ from minigan.tensor import Tensor, grad
     st.integers(1, 5),
     st.integers(1, 3),
     st.booleans(),
-    st.integers(0, 2**32 - 1),
+    seeds(),
 )
 def test_value_and_gradient_are_those_of_torch(backend, rows, pieces, units, with_ties, seed):
     rng = np.random.default_rng(seed)

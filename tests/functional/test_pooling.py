@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from minigan import Tensor
 from minigan import functional as F  # noqa: N812
 from minigan.testing import assert_keeps_float32, assert_matches_torch, check_gradients
-
-PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
+from minigan.testing.strategies import pairs
 
 
 def images(*shape):
@@ -18,9 +17,9 @@ def images(*shape):
 
 
 @given(
-    size=st.tuples(st.integers(1, 8), st.integers(1, 8)),
-    kernel=PAIRS,
-    stride=st.none() | PAIRS,
+    size=pairs(1, 8),
+    kernel=pairs(1, 4),
+    stride=st.none() | pairs(1, 4),
     half=st.booleans(),
     ceil_mode=st.booleans(),
     include=st.booleans(),

@@ -6,8 +6,10 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from minigan.errors import UserError
-from minigan.gans import rebuild
+from minigan.gans import conditional_gan, rebuild
+from minigan.gans.average import measure_statistics
 from minigan.gans.gan import MLPGAN, Recipe
+from minigan.nn import Dropout
 from minigan.optim import Adam
 from minigan.tensor import Tensor
 
@@ -134,3 +136,69 @@ def test_errors():
     for wrong in (1.0, -0.1, float("nan")):
         with pytest.raises(UserError, match="must lie in"):
             gan.keep_average(wrong)
+
+
+def test_statistics_measured_anew_are_torchs(backend):
+    gan = small_gan(backend)
+    gan.keep_average(DECAY)
+    for real in batches(backend, 5):
+        gan.play_round(real)
+    training = gan.random.state_dict()
+    before = host(gan.averaged_generator)
+    twin = torch.nn.Sequential(
+        torch.nn.Linear(4, 6),
+        torch.nn.LeakyReLU(0.2),
+        torch.nn.Linear(6, 7),
+        torch.nn.BatchNorm1d(7, 0.8),
+        torch.nn.LeakyReLU(0.2),
+        torch.nn.Linear(7, 15),
+        torch.nn.Tanh(),
+    ).double()
+    twin.load_state_dict({k.removeprefix("model."): torch.tensor(v) for k, v in before.items()})
+    noise = np.random.default_rng(0).normal(size=(3, 5, 4))
+    torch.optim.swa_utils.update_bn(list(torch.tensor(noise)), twin)
+    measure_statistics(gan.averaged_generator, [(Tensor(backend.asarray(z)),) for z in noise])
+    for name, value in host(gan.averaged_generator).items():
+        expected = twin.state_dict()[name.removeprefix("model.")].numpy()
+        np.testing.assert_allclose(value, expected, rtol=0, atol=1e-14)
+        if "running" not in name and "tracked" not in name:
+            np.testing.assert_array_equal(value, before[name])
+    assert gan.random.state_dict() == training
+    assert gan.averaged_generator.model[3].momentum == 0.1
+
+
+def test_a_system_measures_its_average_on_noise_of_its_own(backend):
+    gan = small_gan(backend)
+    with pytest.raises(UserError, match="no average"):
+        gan.measure_statistics()
+    gan.keep_average(DECAY)
+    for real in batches(backend, 2):
+        gan.play_round(real)
+    copied = host(gan.averaged_generator)
+    gan.measure_statistics(3)
+    once = host(gan.averaged_generator)
+    gan.measure_statistics(3)
+    for name, value in host(gan.averaged_generator).items():
+        np.testing.assert_array_equal(value, once[name])  # the same noise each time
+    assert np.any(once["model.3.running_var"] != copied["model.3.running_var"])
+    for real in batches(backend, 1):  # the next round copies those of the latest weights again
+        gan.play_round(real)
+    latest, averaged = host(gan.generator), host(gan.averaged_generator)
+    np.testing.assert_array_equal(averaged["model.3.running_var"], latest["model.3.running_var"])
+
+
+def test_dropout_and_labels_while_statistics_are_measured(backend):
+    """Dropout shares training's random numbers, and must not draw; a label is asked for."""
+    settings = conditional_gan.Recipe(
+        latent_dim=4, image_shape=(1, 3, 5), generator_widths=(6, 7), discriminator_widths=(5,),
+        norm_eps=1e-5,
+    )  # fmt: skip
+    gan = conditional_gan.ConditionalGAN(settings, seed=3, backend=backend)
+    gan.generator.model.append(Dropout(0.5))
+    gan.adopt(gan.generator, gan.discriminator)
+    gan.keep_average(DECAY)
+    before = gan.random.state_dict()
+    gan.measure_statistics(2, batch_size=20)
+    assert gan.random.state_dict() == before
+    (count,) = (v for k, v in host(gan.averaged_generator).items() if k.endswith("tracked"))
+    assert count == 2

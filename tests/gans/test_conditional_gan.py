@@ -9,11 +9,14 @@ from torch import nn
 
 from minigan.creation import ones
 from minigan.errors import UserError
-from minigan.gans.conditional_gan import TUTORIAL, ConditionalGAN, Recipe
+from minigan.gans.conditional_gan import RECIPES, ConditionalGAN, Recipe
 from minigan.tensor import Tensor
 
 SMALL = replace(
-    TUTORIAL, image_shape=(1, 6, 5), generator_widths=(8, 16, 24), discriminator_widths=(20, 12, 6)
+    RECIPES["tutorial"],
+    image_shape=(1, 6, 5),
+    generator_widths=(8, 16, 24),
+    discriminator_widths=(20, 12, 6),
 )
 
 

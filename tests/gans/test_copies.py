@@ -39,7 +39,8 @@ def copied(request):
 
 
 def make(name, backend):
-    system, settings = SYSTEMS[name]
+    system = SYSTEMS[name]
+    settings = type(system.settings)
     known = {key: value for key, value in SMALL.items() if key in settings.__dataclass_fields__}
     gan = system(settings(**known), seed=3, backend=backend)
     gan.keep_average(0.5)

@@ -11,11 +11,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from minigan.creation import ones
 from minigan.errors import UserError
-from minigan.gans.original_gan import PAPER, OriginalGAN, Recipe
+from minigan.gans.original_gan import RECIPES, OriginalGAN, Recipe
 from minigan.tensor import Tensor
 
 SMALL = replace(
-    PAPER,
+    RECIPES["paper"],
     latent_dim=6,
     image_shape=(1, 5, 4),
     generator_widths=(16, 24),

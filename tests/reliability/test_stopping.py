@@ -1,6 +1,7 @@
 """A run that is asked to stop, that finds the disk full or its checkpoint damaged loses nothing."""
 
 import os
+import pty
 import resource
 import signal
 import subprocess
@@ -52,7 +53,7 @@ def assert_same_as_undisturbed(folder, iteration, tmp_path):
     assert [n for n in found if found[n] != expected[n] and n not in ignored] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_asked_to_stop_it_saves_first(number, tmp_path):
     folder = tmp_path / "run"
     with start(folder) as process:
@@ -60,7 +61,7 @@ def test_asked_to_stop_it_saves_first(number, tmp_path):
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     iteration = load_checkpoint(folder / "checkpoint.safetensors").metadata["iteration"]
-    assert said.splitlines()[-1].startswith(f"stopped at iteration {iteration}; go on with --resum")
+    assert f"stopped at iteration {iteration:,}; go on with --resume --out {folder}\n" in said
     rows = (folder / "metrics.csv").read_text().splitlines()
     assert rows[-1].startswith(f"{iteration},")  # not one iteration was lost
     assert not (folder / ".lock").exists() and (folder / "progress.gif").exists()
@@ -76,6 +77,34 @@ def test_a_second_ctrl_c_does_not_wait():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_closed_terminal_says_so_twice_and_takes_its_console_away(tmp_path):
+    folder = tmp_path / "run"
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", COMMAND, str(folder)]
+    process = subprocess.Popen(
+        command, cwd=Path(__file__).parent, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    wait_for((folder / "checkpoint.safetensors.previous").exists)
+    os.close(ours)  # whoever writes there now is told of an error
+    for _ in range(2):  # by the system, and by the shell
+        process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 130
+    iteration = load_checkpoint(folder / "checkpoint.safetensors").metadata["iteration"]
+    assert (folder / "metrics.csv").read_text().splitlines()[-1].startswith(f"{iteration},")
+    assert (folder / "progress.gif").exists()
+
+
+def test_nohup_is_heard(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_when_asked() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert asked == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_full_disk_ends_the_run_and_leaves_the_checkpoint(tmp_path):

@@ -38,10 +38,13 @@ def test_figure1_moves_and_its_axes_do_not(tmp_path):
     np.testing.assert_array_equal(first[80:, :45], last[80:, :45])  # ticks and labels at the left
 
 
+@pytest.mark.parametrize("seeds", [(0,), (0, 4)])
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_ring_has_a_row_for_each_objective(tmp_path, count):
+def test_the_ring_has_a_row_for_each_objective_and_a_block_for_each_seed(tmp_path, count, seeds):
     points = np.zeros((10, 2))
-    snapshots = [ring.Snapshot(step, points, 0, 0.0) for step in (1, 2)]
-    pictures.draw_ring(tmp_path / "ring.png", {f"objective {i}": snapshots for i in range(count)})
+    snapshots = [ring.Snapshot(step, points, 0, 0.0) for step in (1, 2, 3, 4, 5)]
+    found = {f"objective, {i}": dict.fromkeys(seeds, snapshots) for i in range(count)}
+    pictures.draw_ring(tmp_path / "ring.png", found)
     width, height = Image.open(tmp_path / "ring.png").size
-    assert height / width == pytest.approx(2.35 * count / 4.4, rel=0.05)
+    columns = 3 if len(seeds) == 1 else 6.12
+    assert height / width == pytest.approx(2.35 * count / (2.2 * columns), rel=0.05)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minigan.optim import Adam
 from minigan.theory import ring
 from minigan.theory.ring import OBJECTIVES, RING, SAMPLES
 
@@ -35,3 +36,17 @@ def test_a_snapshot_counts_modes_and_good_samples():
     snapshot = ring.look(Planted(), 7)
     assert (snapshot.step, snapshot.modes) == (7, 3)
     assert snapshot.good == pytest.approx(0.5)
+
+
+def test_all_objectives_have_equal_optimizers(monkeypatch):
+    """What differs between two rows shall not come from Adam."""
+    asked = []
+    monkeypatch.setattr(
+        ring, "Adam", lambda parameters, lr, betas: asked.append((lr, betas)) or Adam(parameters)
+    )
+    for objective in OBJECTIVES.values():
+        ring.snapshots(objective, steps=1)
+    assert set(asked) == {(1e-3, (0.5, 0.999))}
+    asked.clear()
+    ring.snapshots(OBJECTIVES["saturating"], steps=1, betas=(0.0, 0.9), discriminator_lr=1e-4)
+    assert asked == [(1e-3, (0.0, 0.9)), (1e-4, (0.0, 0.9))]

@@ -29,6 +29,9 @@ def test_flags_of_the_recipe_reach_the_recipe(capsys):
     flags = parser.parse_args(line.split())
     expected = {"epochs": 3, "batch_size": 5, "lr": 0.25, "beta1": 0, "latent_dim": 9, "average": 0}
     assert with_flags(recipe, flags) == replace(recipe, **expected)
+    averaged = replace(recipe, average=0.9)
+    assert with_flags(averaged, parser.parse_args([])) == averaged
+    assert with_flags(averaged, parser.parse_args(["--average", "none"])) == recipe
     shape = (1, 4, 4)
     assert with_flags(recipe, flags, image_shape=shape, lr=1.0).lr == 1.0  # said by the program
     assert with_flags(recipe, flags, image_shape=shape).image_shape == shape

@@ -68,7 +68,7 @@ ROUNDS = {
         conditional_gan.Recipe(**SMALL, discriminator_widths=(8,), n_critic=n)
     ),
     "original_gan": lambda n: original_gan.OriginalGAN(
-        replace(original_gan.PAPER, **SMALL, maxout_units=(4, 4), pieces=2, k=n)
+        replace(original_gan.RECIPES["paper"], **SMALL, maxout_units=(4, 4), pieces=2, k=n)
     ),
 }
 

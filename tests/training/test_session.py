@@ -11,9 +11,10 @@ from minigan.data import ImageDataset
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError
 from minigan.gans.gan import MLPGAN, Recipe
+from minigan.training import session
 from minigan.training.command import run_options, training_parser, with_flags
-from minigan.training.folder import note_drawn, read_config
-from minigan.training.session import run
+from minigan.training.folder import RunFolder, note_drawn, read_config
+from minigan.training.session import Session, run
 
 RECIPE = Recipe(
     latent_dim=3, image_shape=(1, 4, 4), generator_widths=(8, 8), discriminator_widths=(8,)
@@ -34,11 +35,52 @@ def train(tmp_path):
 
 def test_it_says_where_everything_is_and_when_nothing_is_left(train, tmp_path, capsys):
     assert train("--epochs", "2") == 0
-    assert capsys.readouterr().err.endswith(f"saved in {tmp_path / 'run'}\n")
+    said = capsys.readouterr().err
+    assert f"saved in {tmp_path / 'run'}: samples, progress.gif\n" in said
     assert train("--epochs", "2", "--resume") == 0
-    assert "nothing left to do" in (said := capsys.readouterr().err) and "6 iterations" in said
+    said = capsys.readouterr().err.splitlines()  # one line: no bar that is full, no networks
+    assert len(said) == 1 and "nothing left to do" in said[0] and "6 iterations" in said[0]
     assert train("--epochs", "3", "--resume") == 0
     assert "saved in" in capsys.readouterr().err
+
+
+def test_it_says_what_learns_from_what_before_it_begins(train, tmp_path, capsys):
+    train("--epochs", "2", "--max-steps", "5", "--seed", "7")
+    said = capsys.readouterr().err.splitlines()
+    backend = "on numpy with"
+    assert said[:2] == [
+        "gan learns from noise: 12 images of 1 × 4 × 4",
+        "2 epochs of 3 iterations, 4 images in each, until iteration 5",
+    ]
+    assert said[2].startswith(f"in {tmp_path / 'run'}, {backend}") and said[2].endswith("seed 7")
+    first = [line.split()[0] for line in said[3:]]
+    assert first.index("generator") < first.index("discriminator") < first.index("[Epoch")
+    assert "  model.0 (Linear)       (N, 8)                          32" in said
+    train("--epochs", "2", "--resume", "--seed", "7")
+    assert capsys.readouterr().err.splitlines()[1].endswith(": 6 iterations, of which 5 are played")
+
+
+def test_a_new_run_in_place_of_one_to_go_on_with_is_said(train, tmp_path, capsys):
+    train("--epochs", "1", "--out", str(tmp_path / "mnist"))
+    capsys.readouterr()
+    train("--epochs", "1", "--resume", "--out", str(tmp_path / "mnits"))
+    said = capsys.readouterr().err
+    assert "mnits holds no checkpoint: this run starts at the beginning (beside it lie runs" in said
+    assert "that could go on: mnist)\n" in said
+
+
+def test_a_first_round_that_fails_leaves_no_hooks(train, monkeypatch):
+    seen = []
+
+    def play_round(gan, *batch):
+        seen.append(gan)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(MLPGAN, "play_round", play_round)
+    with pytest.raises(ZeroDivisionError):
+        train("--epochs", "1")
+    modules = [*seen[0].generator.modules(), *seen[0].discriminator.modules()]
+    assert not any(module._forward_hooks for module in modules)
 
 
 def samples(folder):
@@ -102,3 +144,27 @@ def test_overwrite_removes_what_was_drawn_for_the_run_before(train, tmp_path):
     train("--epochs", "1", "--overwrite")
     left = {path.name for path in (tmp_path / "run").glob("*.png")}
     assert left == {"walk_in_the_park.png"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, [40, 80, 100]), (1, [31, 40, 80, 100]), (20, [2, 18, 34, 40, 56, 72, 80, 96, 100])],
+)
+def test_a_checkpoint_by_the_clock(train, tmp_path, monkeypatch, seconds, expected):
+    """Iterations of so many seconds, a checkpoint due every 40: at the latest after 30 s, and then
+    every 300."""
+    now = [0.0]
+
+    def play_round(*batch):
+        now[0] += seconds
+        return {}
+
+    saved = []
+    monkeypatch.setattr(MLPGAN, "play_round", lambda gan, *batch: play_round(*batch))
+    monkeypatch.setattr(session.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(
+        RunFolder, "save_checkpoint", lambda self, a, plain: saved.append(plain["iteration"])
+    )
+    monkeypatch.setattr(Session, "_finish", lambda self: None)
+    train("--epochs", "100", "--max-steps", "100", "--checkpoint-every", "40", "--log-every", "999")
+    assert saved == expected

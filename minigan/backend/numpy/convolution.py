@@ -1,7 +1,7 @@
 """Convolution on NumPy: image columns, and one matrix product for a few images at a time.
 
 The pixels under the kernel at one place, laid out as a row, are that place's *column* (the name
-stayed from layouts that stood it upright). With the columns of all places in a matrix, a
+stayed from layouts that stood it upright). With the columns of all places in a matrix (*im2col*), a
 convolution is a matrix product. With the channels last in memory a kernel row of KW pixels is one
 run of KW·C numbers, so building the matrix moves long runs, and the product's result is already
 the output image.

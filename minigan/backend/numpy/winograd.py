@@ -1,7 +1,7 @@
 """Convolution with 9 products where 16 seem to be needed, for kernels twice as wide as the stride.
 
-First, fold the image: let each block of `stride` pixels become the channels of one. A kernel of 4
-at stride 2 is then a kernel of 2 at stride 1, with four times the channels:
+First, fold the image (*space-to-depth*): let each block of `stride` pixels become the channels of
+one. A kernel of 4 at stride 2 is then a kernel of 2 at stride 1, with four times the channels:
 
     a b | c d        A kernel of 4 × 4 at stride 2 sees 4 × 4       (abef) (cdgh)     A kernel of
     e f | g h        pixels of one channel, and moves by two. ->                      2 × 2 moves
@@ -22,8 +22,9 @@ by three, p = (1 − 4)·3 = −9, q = 4·(3 + 5) = 32, r = (2 − 4)·5 = −10
 32 − 10 = 22.
 
 In two directions that makes 3 · 3 instead of 4 · 4, for each block of 2 × 2 outputs. The trick is
-Karatsuba's; for convolutions, Winograd's minimal filtering F(2, 2) (Lavin and Gray 2016). It only
-adds and subtracts, so it rounds about as the plain sum does.
+Karatsuba's; for convolutions, Winograd's minimal filtering, F(2, 2) in one direction and
+F(2×2, 2×2) in two: 2 × 2 outputs, of a 2 × 2 kernel (Lavin and Gray 2016). It only adds and
+subtracts, so it rounds about as the plain sum does.
 
 As the trilinear form of ../../functional/convolution.py it reads, with an index for each product,
 

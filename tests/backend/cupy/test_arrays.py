@@ -25,11 +25,10 @@ from minigan.functional.activations import (
 from minigan.functional.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
 from minigan.optim import Adam
 from minigan.random import Random
+from minigan.testing.strategies import dtypes, pairs, seeds
 
 NUMPY = get_backend("numpy")
 CLOSE = {"float32": 2e-5, "float64": 1e-12}
-DTYPES = st.sampled_from(["float32", "float64"])
-SEEDS = st.integers(0, 2**32 - 1)
 
 
 def numbers(seed: int, *shape: int, dtype: str = "float64") -> np.ndarray:
@@ -53,7 +52,7 @@ def assert_same(found: Any, wanted: np.ndarray, gpu: Backend) -> None:
 # ---- arrays and their order in memory ------------------------------------------------------------
 
 
-@given(order=st.permutations(range(4)), seed=SEEDS)
+@given(order=st.permutations(range(4)), seed=seeds())
 def test_arrays_keep_their_memory_order_on_the_way_there_and_back(
     gpu: Backend, order: list[int], seed: int
 ) -> None:
@@ -163,7 +162,10 @@ HOW = st.sampled_from(["rows", "columns", "part", "strided", "backwards"])
 
 
 @given(
-    sizes=st.tuples(*[st.integers(0, 5)] * 3), hows=st.tuples(HOW, HOW), dtype=DTYPES, seed=SEEDS
+    sizes=st.tuples(*[st.integers(0, 5)] * 3),
+    hows=st.tuples(HOW, HOW),
+    dtype=dtypes(),
+    seed=seeds(),
 )
 def test_matmul_is_numpys_for_any_layout(
     gpu: Backend, sizes: tuple[int, ...], hows: tuple[str, str], dtype: str, seed: int
@@ -221,7 +223,7 @@ def test_tf32_is_for_convolutions_unless_told_otherwise(monkeypatch: Any, gpu: A
 @given(
     shape=st.lists(st.integers(1, 6), min_size=1, max_size=3),
     data=st.data(),
-    dtype=DTYPES,
+    dtype=dtypes(),
     keepdims=st.booleans(),
 )
 def test_sum_over_any_axes_in_any_layout(
@@ -238,7 +240,7 @@ ROWS = st.one_of(st.integers(1, 20), st.sampled_from([64, 65, 2048, 2049, 5000])
 COLUMNS = st.sampled_from([1, 2, 3, 31, 32, 33, 70])
 
 
-@given(rows=ROWS, columns=COLUMNS, dtype=DTYPES, seed=SEEDS)
+@given(rows=ROWS, columns=COLUMNS, dtype=dtypes(), seed=seeds())
 def test_column_sums_products_and_moments(
     gpu: Backend, rows: int, columns: int, dtype: str, seed: int
 ) -> None:
@@ -257,7 +259,7 @@ def test_the_variance_survives_a_large_mean(gpu: Backend) -> None:
     np.testing.assert_allclose(gpu.to_numpy(variance), a.astype("float64").var(axis=0), rtol=1e-3)
 
 
-@given(rows=st.integers(1, 40), columns=COLUMNS, terms=st.integers(1, 4), dtype=DTYPES)
+@given(rows=st.integers(1, 40), columns=COLUMNS, terms=st.integers(1, 4), dtype=dtypes())
 def test_column_affine(gpu: Backend, rows: int, columns: int, terms: int, dtype: str) -> None:
     pairs: list[np.ndarray] = []
     for i in range(terms):
@@ -269,14 +271,12 @@ def test_column_affine(gpu: Backend, rows: int, columns: int, terms: int, dtype:
 
 # ---- convolution ---------------------------------------------------------------------------------
 
-PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
-
 
 @st.composite
 def geometries(draw: st.DrawFn) -> tuple[Window, tuple[int, int], tuple[int, int]]:
     """A window, a kernel's size and an image's size into which it fits."""
-    window = Window(draw(PAIRS), draw(st.tuples(st.integers(0, 2), st.integers(0, 2))), draw(PAIRS))
-    kernel = draw(PAIRS)
+    window = Window(draw(pairs(1, 3)), draw(pairs(0, 2)), draw(pairs(1, 3)))
+    kernel = draw(pairs(1, 3))
     least = [d * (k - 1) + 1 - 2 * p for k, p, d in zip(kernel, *window[1:], strict=True)]
     height, width = (max(1, n) + draw(st.integers(0, 4)) for n in least)
     return window, kernel, (height, width)
@@ -288,7 +288,7 @@ def geometries(draw: st.DrawFn) -> tuple[Window, tuple[int, int], tuple[int, int
     images=st.sampled_from([2, 1, 3, 0]),
     channels=st.sampled_from([1, 3, 4, 8]),
     out=st.integers(1, 5),
-    dtype=DTYPES,
+    dtype=dtypes(),
     few=st.booleans(),
 )
 def test_convolution_and_its_two_adjoints(
@@ -364,7 +364,7 @@ def test_products_of_nothing_are_zero_in_used_memory(gpu: Any) -> None:
 
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5),
-    dtype=DTYPES,
+    dtype=dtypes(),
     decay=st.sampled_from([0.0, 0.1]),
     many=st.booleans(),
 )
@@ -407,7 +407,7 @@ def test_adams_moments_lose_no_digits_in_float32(gpu: Any) -> None:
     seed=st.integers(0, 2**128 - 1),
     offset=st.integers(0, 2**62),
     count=st.one_of(st.integers(0, 20), st.sampled_from([1000, 30_001])),
-    dtype=DTYPES,
+    dtype=dtypes(),
 )
 def test_random_numbers_are_numpys_to_the_last_bit(
     gpu: Backend, seed: int, offset: int, count: int, dtype: str

@@ -42,8 +42,8 @@ def arrays_of(case: Step) -> dict[str, Any]:
 
 
 def minigan_system(case: Step, backend: Backend) -> GAN:
-    make, settings = SYSTEMS[case.game]
-    system = make(settings(**case.settings), backend=backend)
+    make = SYSTEMS[case.game]
+    system = make(type(make.settings)(**case.settings), backend=backend)
     system.train()
     return system
 

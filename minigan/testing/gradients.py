@@ -3,6 +3,7 @@
 `check_gradients` needs nothing but the function itself, `assert_matches_torch` sets it beside
 torch's, and `assert_keeps_float32` looks for numbers that grew to float64 on the way. All three
 take functions and modules of your own; docs/your_own_op.md shows them at work on a new op.
+Next: strategies.py, which thinks of inputs.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ def check_gradients(
 
     The function takes and returns tensors, of any shapes. Inputs are tensors, of which those that
     require grad are checked, or arrays, of which all floating-point ones are. They are copied to
-    float64, and to `backend` if one is named. If the function is a Module, its parameters are
-    checked too, by name, on a copy of it.
+    float64, and to `backend` if one is named; the copy lies in memory as the input does, turned
+    round or with gaps, where NumPy has it. If the function is a Module, its parameters are checked
+    too, by name, on a copy of it.
 
     Order 1 weights the outputs y with random numbers v (a sum would be blind: batch norm's outputs
     add up to a constant) and compares d⟨y, v⟩/dx for each element of each input. Order 2 does the
@@ -155,11 +157,22 @@ def _closed(
 def _leaf(x: Any, backend: str | Backend | None, dtype: Any) -> Tensor:
     array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
     if array.dtype.kind == "f":
-        array = np.array(array, dtype, order="K")  # a copy, with the same memory order
+        array = _copy(array, dtype)
     requires_grad = x.requires_grad if isinstance(x, Tensor) else array.dtype.kind == "f"
     if backend is None:
         backend = x.backend if isinstance(x, Tensor) else "numpy"
     return Tensor(array, requires_grad, backend=backend)
+
+
+def _copy(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """The same numbers in memory of their own, in the same order there, turned round where x is,
+    and with gaps if x has gaps. A rule may be wrong where memory does not lie as it usually does.
+    """
+    turned = (..., *[slice(None, None, -1 if stride < 0 else 1) for stride in x.strides])
+    forward = np.array(x[turned], dtype, order="K")
+    if x.ndim and x.size and min(abs(stride) for stride in x.strides) > x.itemsize:
+        forward = np.repeat(forward[..., None], 2, axis=-1)[..., 0]
+    return forward[turned]
 
 
 def _listed(y: Any) -> list[Any]:

@@ -1,0 +1,119 @@
+"""Train a system of your own: python examples/train.py --system my_gan.py
+
+The file defines one class that derives from minigan's GAN: docs/your_own_system.md writes one.
+Each field of its settings is a flag (`--system my_gan.py --help` lists them), and the run leaves
+what all runs leave in their folder, runs/NAME. It learns MNIST, or what --data names: an IDX set,
+or a folder or a .zip of pictures.
+
+The pictures are made to fit the settings: where these have `image_shape`, or `image_size` and
+`channels`, that is the size and the number of channels.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from minigan.data import ImageDataset, image_folder, mnist
+from minigan.errors import UserError
+from minigan.gans import GAN
+from minigan.tensor import Tensor
+from minigan.training import run
+from minigan.training.command import (
+    digits_to_compare,
+    loader_for,
+    positive,
+    run_command,
+    run_options,
+    training_parser,
+)
+from minigan.training.own_system import (
+    add_settings_flags,
+    add_system_flag,
+    own_settings,
+    own_system,
+)
+
+DESCRIPTION = "Train a system of your own, which a Python file defines."
+SHOWN = 25  # images of a sample picture
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[type[GAN] | None, argparse.Namespace]:
+    """The system that --system names, and all flags: which there are depends on its settings."""
+    first = argparse.ArgumentParser(add_help=False)
+    add_system_flag(first)
+    system = own_system(first.parse_known_args(arguments)[0].system)
+    parser = training_parser(
+        DESCRIPTION,
+        out=f"runs/{system.name}" if system else "runs/NAME",
+        data="an IDX set, or a folder or a .zip of pictures (default: MNIST)",
+    )
+    parser.add_argument("--image-size", type=positive, help="pixels (default: the settings')")
+    parser.add_argument("--channels", type=int, choices=[1, 3], help="gray or color")
+    if system:
+        add_settings_flags(parser, system)
+    add_system_flag(parser, required=True)
+    return system, parser.parse_args(arguments)
+
+
+def shape_wanted(settings: Any, options: argparse.Namespace) -> tuple[int | None, int | None]:
+    """Channels and size that the flags ask for, or else the settings; None: as the pictures are."""
+    channels, size, *_ = getattr(settings, "image_shape", (None, None))
+    channels = options.channels or getattr(settings, "channels", channels)
+    return channels, options.image_size or getattr(settings, "image_size", size)
+
+
+def read_images(settings: Any, options: argparse.Namespace) -> ImageDataset:
+    """The training images, of the size and the channels that are wanted."""
+    channels, size = shape_wanted(settings, options)
+    if is_pictures(options):
+        cache = options.out / "images.npy"
+        return image_folder(options.data, size or 64, channels or 3, cache=cache)
+    digits = mnist("train", options.data)
+    if size not in (None, digits.images.shape[2]):
+        digits = digits.resized(size)
+    return replace(digits, images=digits.images.repeat(channels or 1, axis=1))
+
+
+def is_pictures(options: argparse.Namespace) -> bool:
+    """Whether --data names pictures, and no IDX set."""
+    return options.data is not None and not any(options.data.glob("train-images-idx3-ubyte*"))
+
+
+def same_noise(gan: GAN) -> Tensor:
+    """The images of a sample picture; of a system with `classes`, all of them in turn."""
+    classes = getattr(gan.settings, "classes", None)
+    labels = None
+    if classes is not None:
+        labels = Tensor(np.arange(SHOWN) % classes, backend=gan.backend)
+    return gan.sample(gan.sample_noise(SHOWN), labels)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    system, options = parse(arguments)
+    assert system is not None  # the parser insists on it
+    if is_pictures(options) and options.evaluate_every:
+        raise UserError("--evaluate-every compares with an IDX set, and --data holds pictures")
+    dataset = read_images(system.settings, options).first(options.train_count)
+    shape = dataset.images.shape[1:]
+    settings = own_settings(
+        system, options, image_shape=shape, image_size=shape[1], channels=shape[0]
+    )
+    gan = system(settings, seed=options.seed, backend=options.backend)
+    drawn = same_noise(gan).shape[1:]
+    if drawn != shape:
+        raise UserError(f"{gan.name} draws images of shape {drawn}, and the pictures have {shape}")
+    loader = loader_for(gan, dataset, seed=options.seed, updates=gan.parts)
+    return run(
+        gan,
+        loader,
+        run_options(options),
+        picture=same_noise,
+        reference=digits_to_compare(options, gan.backend),
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)
