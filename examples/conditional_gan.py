@@ -2,6 +2,9 @@
 
 The sample pictures have a column for each class. With --digit 7 a page of sevens is drawn as well,
 in the file digit_7.png of the run folder; a run that is there already is drawn from at once.
+
+Pictures of one's own (--data) lie in a folder for each class, whose name is that of the class:
+--class cats then draws a page of what cats/ holds, in class_cats.png.
 """
 
 import argparse
@@ -10,17 +13,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigan import plots
-from minigan.data import mnist
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.conditional_gan import RECIPES, ConditionalGAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan, run
 from minigan.training.command import (
-    digits_to_compare,
+    DATA,
+    images_for,
     loader_for,
-    natural,
     positive,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -39,14 +42,13 @@ def one_class_per_column(gan: GAN) -> Tensor:
     return gan.sample(gan.sample_noise(ROWS * classes), labels)
 
 
-def draw_digit(options: argparse.Namespace) -> None:
-    """A page of one digit, from the checkpoint of the run."""
+def draw_class(options: argparse.Namespace) -> None:
+    """A page of one class, from the checkpoint of the run."""
     gan = load_gan(options.out, backend=options.backend)
-    if not isinstance(gan, ConditionalGAN):
-        raise UserError(f"{options.out} holds a {gan.name}, which cannot be asked for a digit")
-    labels = Tensor(np.full(PAGE, options.digit), backend=gan.backend)
+    name = options.digit
+    labels = Tensor(np.full(PAGE, gan.label_of(name)), backend=gan.backend)
     images = gan.sample(gan.sample_noise(PAGE, seed=options.seed), labels)
-    page = options.out / f"digit_{options.digit}.png"
+    page = options.out / f"{'digit' if name.isdecimal() else 'class'}_{name}.png"
     plots.save_grid(page, images.numpy(), columns=10, scale=2)
     note_drawn(options.out, [page.name])
     print(f"drew {page}")
@@ -56,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     parser = training_parser(
         "Train a GAN to draw the digit that it is asked for.",
         out="runs/conditional_gan",
-        data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
+        data=DATA,
     )
     parser.add_argument(
         "--recipe",
@@ -69,40 +71,47 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--n-critic", type=positive, default=critic, help="D's updates for one of G"
     )
-    parser.add_argument("--digit", type=natural, help="draw a page of this class")
+    parser.add_argument(
+        "--digit", "--class", metavar="CLASS", help="draw a page of this class: a name or a number"
+    )
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     chosen = RECIPES[options.recipe]
-    if options.digit is not None and options.digit >= chosen.classes:
-        last = chosen.classes - 1
-        raise UserError(f"--digit {options.digit} is not a class: the classes are 0 to {last}")
-
     has_run = (options.out / "checkpoint.safetensors").exists()
     if options.digit is not None and has_run and not (options.resume or options.overwrite):
-        draw_digit(options)
+        draw_class(options)
         return 0
-    dataset = mnist("train", options.data).first(options.train_count)
+    dataset = images_for(options)
+    if dataset.labels is None:
+        raise UserError(
+            f"{dataset.name} has no classes: put the pictures into folders, one for each class, "
+            "such as cats/ and dogs/"
+        )
     recipe = with_flags(
         chosen,
         options,
+        classes=int(dataset.labels.max()) + 1,
         image_shape=dataset.images.shape[1:],
         drop_last=options.n_critic > 1,  # what is left over can hardly be cut into as many batches
     )
     gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic)
+    gan.class_names = dataset.class_names
+    if options.digit is not None:
+        gan.label_of(options.digit)  # a class that there is not is said now, not after training
+    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic, flip=options.flip)
     code = run(
         gan,
         loader,
         run_options(options),
         picture=one_class_per_column,
         columns=recipe.classes,
-        reference=digits_to_compare(options, gan.backend),
+        reference=real_to_compare(options, gan, dataset),
     )
     if options.digit is not None:
-        draw_digit(options)
+        draw_class(options)
     return code
 
 

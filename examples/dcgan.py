@@ -23,10 +23,10 @@ from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
     DATA,
-    digits_to_compare,
     images_for,
     loader_for,
     positive,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -66,8 +66,6 @@ def parser() -> argparse.ArgumentParser:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser().parse_args(arguments)
-    if options.data and options.evaluate_every:
-        raise UserError("--evaluate-every compares with MNIST: leave out --data")
     # run() and the networks would refuse these, too, but only after all pictures have been read.
     has_run = (options.out / "config.json").exists() and (options.out / "samples").exists()
     if has_run and not (options.resume or options.overwrite):
@@ -136,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         picture=same_noise,
         columns=8,
         describe=tutorials_line(loader, recipe.epochs),
-        reference=digits_to_compare(options, gan.backend),
+        reference=real_to_compare(options, gan, dataset),
     )
     draw_pictures(gan, loader, options)
     return code

@@ -11,20 +11,19 @@ The pictures are made to fit the settings: where these have `image_shape`, or `i
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from minigan.data import ImageDataset, image_folder, mnist
 from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import run
 from minigan.training.command import (
-    digits_to_compare,
+    DATA,
+    images_for,
     loader_for,
-    positive,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -48,10 +47,8 @@ def parse(arguments: Sequence[str] | None) -> tuple[type[GAN] | None, argparse.N
     parser = training_parser(
         DESCRIPTION,
         out=f"runs/{system.name}" if system else "runs/NAME",
-        data="an IDX set, or a folder or a .zip of pictures (default: MNIST)",
+        data=DATA,
     )
-    parser.add_argument("--image-size", type=positive, help="pixels (default: the settings')")
-    parser.add_argument("--channels", type=int, choices=[1, 3], help="gray or color")
     if system:
         add_settings_flags(parser, system)
     add_system_flag(parser, required=True)
@@ -63,23 +60,6 @@ def shape_wanted(settings: Any, options: argparse.Namespace) -> tuple[int | None
     channels, size, *_ = getattr(settings, "image_shape", (None, None))
     channels = options.channels or getattr(settings, "channels", channels)
     return channels, options.image_size or getattr(settings, "image_size", size)
-
-
-def read_images(settings: Any, options: argparse.Namespace) -> ImageDataset:
-    """The training images, of the size and the channels that are wanted."""
-    channels, size = shape_wanted(settings, options)
-    if is_pictures(options):
-        cache = options.out / "images.npy"
-        return image_folder(options.data, size or 64, channels or 3, cache=cache)
-    digits = mnist("train", options.data)
-    if size not in (None, digits.images.shape[2]):
-        digits = digits.resized(size)
-    return replace(digits, images=digits.images.repeat(channels or 1, axis=1))
-
-
-def is_pictures(options: argparse.Namespace) -> bool:
-    """Whether --data names pictures, and no IDX set."""
-    return options.data is not None and not any(options.data.glob("train-images-idx3-ubyte*"))
 
 
 def same_noise(gan: GAN) -> Tensor:
@@ -94,9 +74,8 @@ def same_noise(gan: GAN) -> Tensor:
 def main(arguments: Sequence[str] | None = None) -> int:
     system, options = parse(arguments)
     assert system is not None  # the parser insists on it
-    if is_pictures(options) and options.evaluate_every:
-        raise UserError("--evaluate-every compares with an IDX set, and --data holds pictures")
-    dataset = read_images(system.settings, options).first(options.train_count)
+    options.channels, options.image_size = shape_wanted(system.settings, options)
+    dataset = images_for(options, pictures=64)
     shape = dataset.images.shape[1:]
     settings = own_settings(
         system, options, image_shape=shape, image_size=shape[1], channels=shape[0]
@@ -105,13 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drawn = same_noise(gan).shape[1:]
     if drawn != shape:
         raise UserError(f"{gan.name} draws images of shape {drawn}, and the pictures have {shape}")
-    loader = loader_for(gan, dataset, seed=options.seed, updates=gan.parts)
+    loader = loader_for(gan, dataset, seed=options.seed, updates=gan.parts, flip=options.flip)
     return run(
         gan,
         loader,
         run_options(options),
         picture=same_noise,
-        reference=digits_to_compare(options, gan.backend),
+        reference=real_to_compare(options, gan, dataset),
     )
 
 

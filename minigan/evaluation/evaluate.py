@@ -224,10 +224,13 @@ def drawn(
     return np.concatenate(pieces)
 
 
+READABLE = range(SIDE, SIDE * 5 // 4 + 1)  # sides of gray digits that the judge can be shown
+
+
 def _without_border(images: NDArray[Any]) -> NDArray[Any]:
     """The middle 28 × 28 of gray images up to a quarter larger: ImageDataset.resized, undone."""
     channels, height, width = images.shape[1:]
-    if channels != 1 or height != width or not SIDE <= height <= SIDE * 5 // 4:
+    if channels != 1 or height != width or height not in READABLE:
         return images
     before = (height - SIDE) // 2
     return images[:, :, before : before + SIDE, before : before + SIDE]

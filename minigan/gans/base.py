@@ -27,6 +27,7 @@ from minigan.random import Random, fork_rng, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 
 Losses = dict[str, Tensor]
+SHOWN_NAMES = 20  # of classes, in an error
 
 
 def cut(batch: Tensor, count: int) -> list[Tensor]:
@@ -144,6 +145,24 @@ class GAN(metaclass=Built):
         """Whether a network normalizes rows by their batch: one row alone has no variance."""
         modules = [*self.generator.modules(), *self.discriminator.modules()]
         return any(isinstance(module, BatchNorm1d) for module in modules)
+
+    def label_of(self, name: str) -> int:
+        """The label of a class, by its name where the data had names, or by its number.
+
+        Raises UserError for a system without classes, and for a class that it does not have.
+        """
+        classes: int | None = getattr(self.settings, "classes", None)
+        if classes is None:
+            raise UserError(
+                f"a {self.name} cannot be asked for a class: that takes a conditional GAN"
+            )
+        names = self.class_names or tuple(map(str, range(classes)))
+        if name in names:
+            return names.index(name)
+        if name.isdecimal() and int(name) < classes:
+            return int(name)
+        listed = ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
+        raise UserError(f"{name} is none of the classes of this {self.name}, which are {listed}")
 
     # ---- what D sees --------------------------------------------------------------------
 

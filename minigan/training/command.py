@@ -15,11 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from minigan.backend import Backend, automatic_backend, prepare_process
+from minigan.backend import automatic_backend, prepare_process
 from minigan.data.loader import DataLoader, ImageDataset
-from minigan.data.read import read_images
+from minigan.data.mnist import holds_idx
+from minigan.data.read import are_pictures, read_images
 from minigan.errors import UserError
-from minigan.evaluation.evaluate import Reference
+from minigan.evaluation.evaluate import READABLE, Reference
+from minigan.evaluation.pictures import PictureReference
 from minigan.gans.base import GAN
 from minigan.training.console import patient_console
 from minigan.training.options import RunOptions
@@ -169,13 +171,10 @@ def run_options(flags: argparse.Namespace) -> RunOptions:
     return RunOptions(**{name: getattr(flags, name) for name in names})
 
 
-def images_for(
-    flags: argparse.Namespace, *, digits: int = 28, pictures: int = 32, count: int | None = None
-) -> ImageDataset:
-    """What --data names, as --image-size and --channels want it; of pictures the decoded ones are
-    kept in the run folder. `digits` and `pictures` are the sides where no flag says another, and
-    `count` is how many are learned from where --train-count does not say, and there are more."""
-    dataset = read_images(
+def images_for(flags: argparse.Namespace, *, digits: int = 28, pictures: int = 32) -> ImageDataset:
+    """What --data names, as --image-size, --channels and --train-count want it, and where they are
+    not given in `digits` or `pictures` pixels. Decoded pictures are kept in the run folder."""
+    return read_images(
         flags.data,
         flags.image_size,
         flags.channels,
@@ -184,8 +183,6 @@ def images_for(
         pictures=pictures,
         cache=flags.out / "images.npy",
     )
-    few = flags.train_count or count is None or len(dataset) <= count
-    return dataset if few else dataset.first(count)
 
 
 def loader_for(
@@ -212,9 +209,21 @@ def loader_for(
     )
 
 
-def digits_to_compare(flags: argparse.Namespace, backend: Backend) -> Reference | None:
-    """The real digits for --evaluate-every, if it is given: those of --data, or MNIST."""
-    return Reference.mnist(flags.data, backend=backend) if flags.evaluate_every else None
+def real_to_compare(
+    flags: argparse.Namespace, gan: GAN, dataset: ImageDataset
+) -> Reference | PictureReference | None:
+    """The real images for --evaluate-every, if it is given: a judge reads digits, and pictures of
+    any other kind are compared with those that are learned and with those that are not."""
+    if not flags.evaluate_every:
+        return None
+    _, channels, height, _ = dataset.images.shape
+    if holds_idx(flags.data) and channels == 1 and height in READABLE:
+        return Reference.mnist(flags.data, backend=gan.backend)
+    rest = None
+    if are_pictures(flags.data) and flags.train_count:
+        whole = images_for(argparse.Namespace(**{**vars(flags), "train_count": None}))
+        rest = whole.drawn(flags.train_count)[1]
+    return PictureReference(dataset, rest, backend=gan.backend)
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:

@@ -25,6 +25,7 @@ from minigan.backend import set_num_threads
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.evaluate import Reference
+from minigan.evaluation.pictures import PictureReference
 from minigan.gans.base import GAN
 from minigan.nn.summary import noted_layers
 from minigan.tensor import Tensor, detect_anomaly
@@ -67,7 +68,7 @@ def run(
     picture: Picture | None = None,
     columns: int | None = None,
     describe: Callable[[Report], str] | None = None,
-    reference: Reference | None = None,
+    reference: Reference | PictureReference | None = None,
     system_flag: str | None = None,
 ) -> int:
     """Train for the recipe's epochs, in the folder `options.out`. Returns 0, or 130 if it was asked
@@ -145,7 +146,9 @@ class Session:
         self.writer = _tensorboard(folder) if options.tensorboard else None
         self.evaluations: Evaluations | None = None
 
-    def carry_out(self, reference: Reference | None, system_flag: str | None = None) -> int:
+    def carry_out(
+        self, reference: Reference | PictureReference | None, system_flag: str | None = None
+    ) -> int:
         """From where the folder stands to the end; the exit code."""
         gan, options, epochs = self.gan, self.options, self.gan.settings.epochs
         self._restore()

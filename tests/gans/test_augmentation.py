@@ -31,7 +31,8 @@ SMALL = {
 
 
 def make(name, seed=3, backend="numpy"):
-    system, settings = SYSTEMS[name]
+    system = SYSTEMS[name]
+    settings = type(system.settings)
     known = {key: value for key, value in SMALL.items() if key in settings.__dataclass_fields__}
     return system(settings(**known), seed=seed, backend=backend)
 

@@ -3,6 +3,7 @@
 Next: folder.py, then sources.py, classes.py, decode.py and cache.py: the way of a picture.
 """
 
+from minigan.data.pictures.cache import kept
 from minigan.data.pictures.folder import image_folder
 
-__all__ = ["image_folder"]
+__all__ = ["image_folder", "kept"]
