@@ -80,7 +80,8 @@ def next_commands(
     """Three commands to be pasted: draw with what was trained, walk through it, and score it.
 
     Scores are of digits, and of pictures that lie in the folder; with others the third command
-    trains on. None of them where the examples are not to be found, because minigan was installed without.
+    trains on. None of them where the examples are not to be found, because minigan was installed
+    without.
     """
     examples = _examples()
     if examples is None:
