@@ -114,8 +114,8 @@ def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -
     # Which images make a deep feature respond most? One feature a row.
     strength = layers[-1].numpy().max(axis=(2, 3))  # (N, maps, H, W) -> (N, maps)
     strongest = np.argsort(-strength[:, :8], axis=0)[:8].T  # -> (8 features, 8 images)
-    page = real.numpy()[strongest.ravel()]
-    plots.save_grid(out / "discriminator_strongest.png", page, columns=8, scale=2)
+    images = real.numpy()[strongest.ravel()]
+    plots.save_grid(out / "discriminator_strongest.png", images, columns=8, scale=2)
     drawn = [path.name for path in out.glob("discriminator_*.png")]
     note_drawn(out, ["training_images.png", "real_beside_fake.png", *drawn])
 

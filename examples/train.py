@@ -10,6 +10,7 @@ The pictures are made to fit the settings: where these have `image_shape`, or `i
 """
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_options(options),
         picture=same_noise,
         reference=real_to_compare(options, gan, dataset),
+        system_flag=f"--system {shlex.quote(str(options.system))}",
     )
 
 

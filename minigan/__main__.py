@@ -2,6 +2,8 @@
 
 It prints versions, the processor, who multiplies NumPy's matrices, and the GPU or why there is
 none. Of the environment it tells only the variables that change how minigan computes.
+
+And how a formula becomes machine code: python -m minigan --machine-code LeakyReLU
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import minigan
+from minigan import nn
 from minigan.backend import get_backend
 from minigan.backend.numpy.threads import usable_cores
 from minigan.errors import UserError
 
 # What minigan is built on, and what its tests compare it with
-PACKAGES = "matplotlib Pillow tqdm safetensors threadpoolctl tensorboardX torch scipy hypothesis"
+PACKAGES = (
+    "llvmlite matplotlib Pillow tqdm safetensors threadpoolctl tensorboardX torch scipy hypothesis"
+)
 STEERING = ("OPENBLAS_", "OMP_NUM_THREADS", "MINIGAN_")
 
 
@@ -77,18 +82,50 @@ def _environment() -> list[str]:
     return [f"{name}={value}" for name, value in given if name.startswith(STEERING)]
 
 
+def machine_code(name: str) -> str:
+    """How the formula of a layer without weights becomes machine code, and that of its derivative.
+
+    Raises UserError for other names.
+    """
+    try:
+        layer = getattr(nn, name)()
+        x, g = (minigan.ones(1, requires_grad=True) for _ in range(2))
+        y = layer(x)
+        gradient: Any = minigan.grad(y, x, g, create_graph=True)[0]
+        uses: list[Any] = [(y.op, [x]), (gradient.op, gradient.op.inputs)]
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(f"{name!r} is no layer that is one formula; try LeakyReLU") from None
+    backend: Any = get_backend("numpy")
+    parts = []
+    for op, inputs in uses:
+        way = backend.compiler.explain(op.forward, [x.dtype for x in inputs])
+        parts.append(f"==== {op.name}: {op.__doc__}\n\n{way}")
+    return "\n".join(parts)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m minigan",
-        description="Tell what a bug report needs: versions, processor, GPU.",
+        description="Tell what a bug report needs (versions, processor, GPU), or how a formula "
+        "becomes machine code.",
         epilog="To train a GAN: python examples/mnist_gan.py (--help lists its flags).",
     )
     parser.add_argument("--info", action="store_true", help="print it, a row for each")
-    if not parser.parse_args(arguments).info:
+    parser.add_argument(
+        "--machine-code", metavar="LAYER", help="of a layer that is a formula, such as LeakyReLU"
+    )
+    options = parser.parse_args(arguments)
+    if options.machine_code:
+        try:
+            print(machine_code(options.machine_code))
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+    elif options.info:
+        for name, text in info().items():
+            print(f"{name:<16}{text}")
+    else:
         parser.print_help()
-        return 0
-    for name, text in info().items():
-        print(f"{name:<16}{text}")
     return 0
 
 

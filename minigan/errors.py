@@ -10,6 +10,10 @@ from contextlib import contextmanager
 class UserError(ValueError):
     """What was asked for cannot be done; the message says why, and what to do instead."""
 
+    def _render_traceback_(self) -> list[str]:
+        """The same sentence in a notebook: IPython asks an error how it wants to be shown."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 @contextmanager
 def as_user_error(what: str) -> Iterator[None]:

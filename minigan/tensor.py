@@ -199,10 +199,19 @@ class Tensor(Node):
         return self.array.shape[0]
 
     def __repr__(self) -> str:
-        text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(", threshold=50)
+        """The numbers; of more than 50, those at the edges, and the shape."""
+        text = np.array2string(
+            self.numpy(),
+            separator=", ",
+            prefix="Tensor(",
+            threshold=50,
+            edgeitems=3 if self.ndim < 3 else 1,  # of a batch of images, a dozen lines
+        )
+        shown = self.shape == (0,) or 0 < self.numel() <= 50
+        shape = "" if shown else f", shape={self.shape}"
         made = f", made by {self.op.name}" if self.op else ""
         leaf = ", requires_grad=True" if self.requires_grad and not made else ""
-        return f"Tensor({text}, dtype={self.dtype}{leaf}{made})"
+        return f"Tensor({text}{shape}, dtype={self.dtype}{leaf}{made})"
 
     def __bool__(self) -> bool:
         return bool(self.item())

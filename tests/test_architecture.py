@@ -26,6 +26,7 @@ ROOMS = {
     "cuda": lambda path: path.startswith("backend/cupy/"),
     "torch": lambda path: path == "testing/gradients.py",
     "hypothesis": lambda path: path == "testing/strategies.py",
+    "llvmlite": lambda path: path == "backend/numpy/compiler/machine.py",
     "tensorboardX": lambda path: path.startswith("training/") or path == "compat/tensorboardX.py",
 }
 NEXT = re.compile(r"\bNext: ([\w./]+)")

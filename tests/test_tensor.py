@@ -686,6 +686,20 @@ def test_what_a_tensor_says_of_itself(backend):
         len(mg.Tensor(1.0))
 
 
+def test_a_large_tensor_is_printed_shortly_and_with_its_shape(backend):
+    batch = mg.zeros(64, 1, 28, 28, backend=backend)
+    assert len(repr(batch).splitlines()) <= 12
+    assert repr(batch).endswith(", shape=(64, 1, 28, 28), dtype=float32)")
+    matrix = mg.zeros(60, 70, backend=backend)
+    assert len(repr(matrix).splitlines()) == 7 and "shape=(60, 70)" in repr(matrix)
+    assert "shape" not in repr(mg.zeros(5, 10, backend=backend))
+    assert repr(mg.zeros(0, 3, backend=backend)) == "Tensor([], shape=(0, 3), dtype=float32)"
+    assert repr(mg.zeros(0, backend=backend)) == "Tensor([], dtype=float32)"
+    row = mg.zeros(51, requires_grad=True, backend=backend)
+    assert repr(row).endswith("shape=(51,), dtype=float32, requires_grad=True)")
+    assert repr(row + 1).endswith("shape=(51,), dtype=float32, made by Add)")
+
+
 def test_one_number(backend):
     x = mg.Tensor([[2.5]], backend=backend)
     assert x.item() == float(x) == 2.5

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigan.backend.interface import AdamStep, Backend, Window
 from minigan.backend.numpy.arrays import NumpyBackend
+from minigan.backend.numpy.compiler.trace import Symbol
 from minigan.backend.numpy.process import prepare_process
 from minigan.errors import UserError
 
@@ -29,7 +30,8 @@ __all__ = [
 ]
 
 _numpy = NumpyBackend()
-_of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy}
+# A formula that is being compiled sees symbols, for which NumPy's functions work as for arrays.
+_of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy, Symbol: _numpy}
 
 
 def _by_name(backend: Backend) -> tuple[Any, ...]:

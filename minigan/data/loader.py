@@ -20,6 +20,7 @@ no bookmark. Next: mnist.py, where such a set comes from.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,7 +37,7 @@ from minigan.tensor import Tensor
 Batch = tuple[Tensor, Tensor | None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageDataset:
     """N images of one size, and perhaps the class of each.
 
@@ -88,6 +89,35 @@ class ImageDataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"ImageDataset({self.contents()}, {self.name!r})"
+
+    def contents(self) -> str:
+        """How many images of which shape, in how many classes."""
+        count, *sides = self.images.shape
+        text = f"{count:,} image{'s' * (count > 1)} of {'×'.join(map(str, sides))}"
+        if self.labels is None:
+            return f"{text}, no labels"
+        classes = len(self.class_names) or int(self.labels.max()) + 1
+        return f"{text}, {classes} class{'es' * (classes > 1)}"
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: forty images, or fewer, at equal distances in the whole set."""
+        count, channels, height, width = self.images.shape
+        if channels not in (1, 3):
+            return None
+        columns = min(10, count)
+        rows = min(4, count // columns)
+        some = self.images[np.linspace(0, count - 1, rows * columns).round().astype(int)]
+        page = some.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
+        page = page.reshape(rows * height, columns * width, channels)  # (H, W, C)
+        image = Image.fromarray(page[:, :, 0] if channels == 1 else page)
+        larger = max(1, round(640 / image.width))
+        size = image.width * larger, image.height * larger
+        with io.BytesIO() as file:
+            image.resize(size, Image.Resampling.NEAREST).save(file, format="PNG")
+            return file.getvalue()
 
     def first(self, count: int | None) -> ImageDataset:
         """The first `count` pictures, and a name that says so; None: all of them.
@@ -231,6 +261,14 @@ class DataLoader:
         self._random = Random(seed)
         self._images = self.backend.asarray(dataset.images)
         self._labels = None if dataset.labels is None else self.backend.asarray(dataset.labels)
+
+    def __repr__(self) -> str:
+        shuffled = ", shuffled" if self.shuffle else ""
+        place = f"epoch {self.epoch + 1}, image {self.position:,}"
+        return (
+            f"DataLoader({self.dataset!r}: {len(self):,} batches of {self.batch_size}{shuffled}, "
+            f"{self.dtype} on {self.backend.name}; training stands at {place})"
+        )
 
     def __len__(self) -> int:
         """Batches in a whole epoch."""

@@ -59,6 +59,9 @@ class Op:
     def name(self) -> str:
         return type(self).__name__
 
+    def __repr__(self) -> str:
+        return f"{self.name} of {shapes(self.inputs)}" if self.inputs else self.name
+
     def forward(self, *arrays: Array) -> Array:
         raise NotImplementedError(f"{self.name} has no forward formula")
 

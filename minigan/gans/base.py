@@ -292,6 +292,18 @@ class GAN(metaclass=Built):
         self.generator.train(mode)
         self.discriminator.train(mode)
 
+    def __repr__(self) -> str:
+        """Both networks, each with the number of its parameters."""
+        lines = [f"{type(self).__name__}("]
+        for name in ("generator", "discriminator"):
+            network: Module | None = getattr(self, name, None)
+            if network is None:  # not made yet
+                continue
+            count = sum(p.numel() for p in network.parameters())
+            text = repr(network).replace("\n", "\n  ")
+            lines.append(f"  ({name}, {count:,} parameters): {text}")
+        return "\n".join([*lines, ")"])
+
     # ---- state --------------------------------------------------------------------------
 
     def _parts(self) -> dict[str, Any]:

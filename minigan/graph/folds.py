@@ -129,7 +129,7 @@ def _hidden(tensors: Sequence[Tensor], names: Names, layers: Layers) -> set[int]
         for x in tensors
         if x.op is None
         and "" not in users[x.order]
-        and all(names.get(x.order, "").startswith(f"{layer}.") for layer in users[x.order])
+        and all(_is_of(layer, x, names) for layer in users[x.order])
         and users[x.order]
     }
 
@@ -160,8 +160,14 @@ def _box(tensors: Sequence[Tensor], names: Names, layers: Layers) -> Box:
     ops = [y.op.name for y in tensors if y.op is not None]
     if len(ops) > 3:
         ops = [ops[0], f"… {len(ops) - 2} more …", ops[-1]]
-    read = {x.order: x for y in tensors for x in inputs_of(y) if x.op is None and x.order in names}
+    layer = layers[last.order]
+    read = {x.order: x for y in tensors for x in inputs_of(y) if _is_of(layer, x, names)}
     count = sum(x.numel() for x in read.values())
     lines = (" → ".join(ops), f"{count:,} parameters", about(last))
     hint = "\n".join(f"{names[x.order]} {about(x)}" for x in read.values())
-    return Box("layer", layers[last.order], lines, gradient_line(list(read.values())), hint)
+    return Box("layer", layer, lines, gradient_line(list(read.values())), hint)
+
+
+def _is_of(layer: str, x: Tensor, names: Names) -> bool:
+    """Whether x is a parameter of this layer, by its name."""
+    return x.op is None and names.get(x.order, "").startswith(f"{layer}.")

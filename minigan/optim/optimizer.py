@@ -59,6 +59,11 @@ class Optimizer:
         """The names of the lines that an update with these settings needs."""
         return self.state_names
 
+    def __repr__(self) -> str:
+        """As torch prints it."""
+        lines = [f"    {name}: {value}" for name, value in sorted(self.settings().items())]
+        return "\n".join([f"{type(self).__name__} (", "Parameter Group 0", *lines, ")"])
+
     @property
     def param_groups(self) -> list[ParameterGroup]:
         """torch's way to the settings, to read and to write: `param_groups[0]["lr"]` is `lr`."""

@@ -61,7 +61,7 @@ def image_grid(
         picture[top : top + height, left : left + width] = image.transpose(1, 2, 0)  # (H, W, C)
     picture = picture[:, :, 0] if channels == 1 else picture  # (H, W, 1) -> (H, W)
     if labels is None:
-        return picture
+        return picture.view(Picture)
     labels = list(labels)
     if len(labels) != count:
         raise UserError(f"There are {count} images and {len(labels)} labels; give one for each")
@@ -191,7 +191,7 @@ def _ends(value_range: Any) -> tuple[float, float]:
 
 
 def _write(
-    picture: Picture,
+    picture: np.ndarray,
     places: Iterable[tuple[float, float]],
     texts: Iterable[object],
     size: int,
@@ -202,4 +202,4 @@ def _write(
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(size)
     for place, text in zip(places, texts, strict=True):
         pen.text(place, str(text), fill=ink, font=font, anchor="mm")
-    return np.asarray(image)
+    return np.asarray(image).view(Picture)

@@ -5,6 +5,7 @@ Next: grids.py, which makes one of many images.
 
 from __future__ import annotations
 
+import io
 import operator
 import os
 from pathlib import Path
@@ -17,10 +18,23 @@ from minigan.errors import UserError
 from minigan.files import atomic_write
 
 PathLike: TypeAlias = str | os.PathLike[str]
-Picture: TypeAlias = np.ndarray  # uint8, (H, W) or (H, W, 3)
 
 
-def save_picture(path: PathLike, picture: Picture, *, scale: int = 1) -> None:
+class Picture(np.ndarray):
+    """A picture: an array like any other, but that a notebook shows it."""
+
+    def _repr_png_(self) -> bytes | None:
+        """As a PNG; None where arithmetic or an index has made something else of a picture."""
+        try:
+            image = image_of(self)
+        except UserError:
+            return None
+        with io.BytesIO() as file:
+            image.save(file, format="PNG")
+            return file.getvalue()
+
+
+def save_picture(path: PathLike, picture: np.ndarray, *, scale: int = 1) -> None:
     """Save a picture as a PNG, whole or not at all; `scale` enlarges each pixel to a square."""
     path, scale = checked_name(path, ".png"), whole("scale", scale, 1)
     image = image_of(picture)

@@ -119,7 +119,7 @@ def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
     if layout == "every second" and x.ndim:
         return np.repeat(x, 2, axis=-1)[..., ::2]
     if layout == "reversed":
-        back = (..., *[slice(None, None, -1)] * x.ndim)
+        back: tuple[Any, ...] = (..., *[slice(None, None, -1)] * x.ndim)
         return np.array(x[back])[back]
     return x
 

@@ -322,7 +322,7 @@ def _drawn(figure: Figure) -> Picture:
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()  # (H, W, 4) -> (H, W, 3)
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy().view(Picture)  # (H, W, 4) -> (H, W, 3)
 
 
 def _save(figure: Figure, path: PathLike) -> None:

@@ -36,6 +36,11 @@ class Checkpoint:
     metadata: dict[str, Any]
     note: str | None = None
 
+    def __repr__(self) -> str:
+        """The names of what it holds, for the numbers are millions."""
+        names = ", ".join(f"{name} {array.shape}" for name, array in self.tensors.items())
+        return f"Checkpoint({len(self.tensors)} tensors: {names}; metadata: {self.metadata})"
+
 
 def save_checkpoint(
     path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]

@@ -30,7 +30,7 @@ METHODS = {
 
 def add_system_flag(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     """The flag that names the file."""
-    what = "the file of a system of your own, such as my_gan.py"
+    what = "run this file, such as my_gan.py, which defines a system of your own"
     parser.add_argument("--system", type=path, required=required, metavar="FILE", help=what)
 
 

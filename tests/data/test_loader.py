@@ -1,5 +1,6 @@
 """Batches: the right pixels, each image once an epoch, and a bookmark that resumes exactly."""
 
+import io
 import itertools
 import tracemalloc
 
@@ -54,6 +55,43 @@ def test_a_data_set_that_cannot_be_one(images, labels, names, what):
 
 def random_images(*shape):
     return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_what_a_data_set_and_a_loader_say_of_themselves():
+    images, labels = np.zeros((2500, 3, 8, 9), np.uint8), np.arange(2500) % 4
+    plain = ImageDataset(images, name="cats")
+    assert repr(plain) == "ImageDataset(2,500 images of 3×8×9, no labels, 'cats')"
+    four = ImageDataset(images, labels)
+    assert repr(four) == "ImageDataset(2,500 images of 3×8×9, 4 classes, 'images')"
+    named = ImageDataset(images[:1], labels[:1], "dogs", ("dog",))
+    assert repr(named) == "ImageDataset(1 image of 3×8×9, 1 class, 'dogs')"
+    loader = DataLoader(named, 1, shuffle=True)
+    assert repr(loader).endswith(
+        "'dogs'): 1 batches of 1, shuffled, float32 on numpy; training stands at epoch 1, image 0)"
+    )
+    assert "shuffled" not in repr(DataLoader(four, 64)) and "40 batches" in repr(
+        DataLoader(four, 64)
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "channels", "rows", "columns"),
+    [(1, 1, 1, 1), (7, 3, 1, 7), (25, 1, 2, 10), (40, 3, 4, 10), (250, 1, 4, 10)],
+)
+def test_a_notebook_shows_some_of_the_images(count, channels, rows, columns):
+    """One gray, or color, for each image: its number, so that one sees which were taken."""
+    dataset = numbered(count, channels, 5, 6)
+    with Image.open(io.BytesIO(dataset._repr_png_())) as shown:
+        pixels = np.asarray(shown)
+    larger = round(640 / (columns * 6))
+    assert pixels.shape[:2] == (rows * 5 * larger, columns * 6 * larger)
+    corners = pixels[:: 5 * larger, :: 6 * larger].reshape(rows * columns, -1)  # of each image
+    taken = np.linspace(0, count - 1, rows * columns).round().astype(int)
+    np.testing.assert_array_equal(corners, dataset.images[taken, :, 0, 0])
+
+
+def test_what_is_neither_gray_nor_color_is_not_shown():
+    assert ImageDataset(np.zeros((3, 2, 4, 4), np.uint8))._repr_png_() is None
 
 
 def test_a_little_larger_is_a_black_border():

@@ -164,6 +164,13 @@ def test_two_walks_may_go_through_one_graph(backend):
     assert x.grad.tolist() == w.tolist() and w.grad.tolist() == x.tolist()
 
 
+def test_an_op_is_printed_with_the_shapes_of_its_inputs(backend):
+    y = leaf(backend, 2, 3) * 4
+    assert repr(y.op) == "Multiply of (2, 3) and 4" and repr(Multiply()) == "Multiply"
+    y.sum().backward()
+    assert repr(y.op) == "Multiply"  # freed
+
+
 def test_an_op_of_no_tensor_is_refused():
     with pytest.raises(TypeError, match="Add is a function of tensors, not of 1 and 2"):
         Add()(1, 2)

@@ -89,6 +89,16 @@ def test_building_leaves_the_callers_random_numbers_alone(build):
     assert manual_seed(5) is generator
 
 
+def test_a_system_is_printed_as_its_two_networks():
+    gan = MLPGAN(Recipe(generator_widths=(5,), discriminator_widths=(4,), latent_dim=3), seed=0)
+    lines = repr(gan).splitlines()
+    assert lines[0] == "MLPGAN(" and lines[-1] == ")"
+    assert lines[1] == "  (generator, 4,724 parameters): Generator("
+    assert "  (discriminator, 3,145 parameters): Discriminator(" in lines
+    assert "      (0): Linear(in_features=3, out_features=5, bias=True)" in lines
+    assert repr(GAN.__new__(GAN)) == "GAN(\n)"  # whose networks are yet to be made
+
+
 def test_in_two_threads_at_once():
     found = {}
 

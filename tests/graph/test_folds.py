@@ -98,6 +98,13 @@ def test_what_lies_between_two_ops_of_a_layer_is_of_it():
     assert titles(graph) == ["constant", "net", "Sum"]
 
 
+def test_an_input_with_a_name_is_no_parameter():
+    layer, x = nn.Linear(3, 3), mg.ones(2, 3)
+    graph = graph_of(history(layer(x).sum()), names_of({"layer": layer, "x": x}), 1)
+    assert titles(graph) == ["x", "layer", "Sum"]
+    assert graph.boxes[1].lines[1] == "12 parameters"
+
+
 def test_an_activation_goes_with_its_layer_and_what_has_a_second_user_does_not():
     layer = nn.Linear(3, 3)
     y = layer(mg.ones(2, 3))

@@ -181,6 +181,18 @@ def test_state_that_does_not_fit_leaves_all_as_it_was(backend, what):
 # ---- parameters ---------------------------------------------------------------------------------
 
 
+@each
+def test_it_is_printed_as_in_torch(backend, ours, theirs, options):
+    mine = repr(ours([Tensor([1.0], requires_grad=True, backend=backend)], **options)).splitlines()
+    its = repr(theirs([torch.ones(1, requires_grad=True)], **options)).splitlines()
+    assert (mine[:2], mine[-1]) == (its[:2], its[-1])
+    said = [line.partition(": ") for line in mine[2:-1]]
+    expected = dict(line.split(": ") for line in its[2:-1])
+    assert [name for name, _, _ in said] == [name for name in expected if f"{name}: " in repr(mine)]
+    for name, _, value in said:
+        assert value == expected[name] or float(value) == float(expected[name])
+
+
 def test_parameters_that_became_others_are_noticed(backend):
     layer = nn.Linear(3, 2).to(backend)
     optimizer = Adam(layer.parameters())

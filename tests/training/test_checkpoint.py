@@ -72,6 +72,13 @@ def test_round_trip(tmp_path_factory, tensors, metadata):
         assert same(back.tensors[name], array.astype(array.dtype.newbyteorder("=")))
 
 
+def test_it_is_printed_without_its_numbers(path):
+    save_checkpoint(path, {"weight": np.zeros((300, 400))}, {"iteration": 7})
+    assert repr(load_checkpoint(path)) == (
+        "Checkpoint(1 tensors: weight (300, 400); metadata: {'iteration': 7})"
+    )
+
+
 def test_shapes_and_numbers_that_are_easily_lost(path):
     tensors = {"step": np.array(7), "nan": np.array([np.nan, -0.0]), "empty": np.zeros((0, 3))}
     metadata = {"key": 2**128 - 1, "negative": -(2**70), "lr": 2e-4, "infinite": float("inf")}

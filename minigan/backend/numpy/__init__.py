@@ -2,6 +2,7 @@
 
     arrays.py        NumpyBackend: the idea, work cut into pieces that fit a cache, and its kernels
     threads.py       the few threads that share out the pieces
+    compiler/        a formula of many passes becomes one loop of machine code, if that is installed
     adam.py          Adam's formula on one piece after another
     convolution.py   a convolution as matrix products of image columns
     winograd.py      the same with 9 products instead of 16, where the shapes allow it

@@ -17,10 +17,12 @@ import numpy as np
 from minigan.backend.interface import AdamStep, Array, Backend, RandomStream, Window
 from minigan.backend.layout import as_line, is_dense, same_layout
 from minigan.backend.numpy import adam, convolution, winograd
+from minigan.backend.numpy.compiler import Compiler
 from minigan.backend.numpy.random import NumpyStream
 from minigan.backend.numpy.threads import Threads
 
 PIECE = 1 << 16  # numbers: 256 KiB of float32. Smaller ones make the threads queue for Python
+COMPILED = 1 << 12  # numbers: below, a formula's few passes cost less than to find its machine code
 ALONE = 1 << 20  # numbers: up to here, one thread has added up columns before a second one wakes
 WIDE = 2048  # numbers: a row long enough for NumPy's inner loop to run at full speed
 
@@ -33,6 +35,7 @@ class NumpyBackend(Backend):
 
     def __init__(self) -> None:
         self.threads = Threads()
+        self.compiler = Compiler()
 
     def asarray(self, data: Any) -> np.ndarray:
         return np.asarray(data.get() if hasattr(data, "get") else data)  # get(): from CuPy
@@ -52,18 +55,28 @@ class NumpyBackend(Backend):
     # ---- element by element ------------------------------------------------------------------
 
     def elementwise(self, function: Callable[..., Array], arrays: Sequence[Any]) -> np.ndarray:
+        size = max([a.size for a in arrays if isinstance(a, np.ndarray)])
+        if size < COMPILED:
+            return function(*arrays)
+        compiled = None
+        if all([isinstance(a, np.ndarray) for a in arrays]):
+            compiled = self.compiler.each(function, arrays)
+        formula = compiled or function
         flat = _flat_views(arrays)
         if flat is None:
-            return function(*arrays)
+            return formula(*arrays)
         model = next(a for a in arrays if isinstance(a, np.ndarray))
         starts = range(0, model.size, PIECE)
-        first = function(*[a[:PIECE] if isinstance(a, np.ndarray) else a for a in flat])
+        first = formula(*[a[:PIECE] if isinstance(a, np.ndarray) else a for a in flat])
         result = np.empty_like(model, dtype=first.dtype)  # keeps the model's memory order
         out = as_line(result)
         out[:PIECE] = first
 
         def compute(start: int) -> None:
             piece = slice(start, start + PIECE)
+            if compiled is not None:
+                compiled(*[a[piece] for a in flat], out=out[piece])
+                return
             out[piece] = function(*[a[piece] if isinstance(a, np.ndarray) else a for a in flat])
 
         self.threads.run(compute, starts[1:])
@@ -78,42 +91,38 @@ class NumpyBackend(Backend):
         return np.asarray(a.sum(axis=axes, keepdims=keepdims, dtype=a.dtype))
 
     def column_sums(self, rows: np.ndarray) -> np.ndarray:
-        wide = _widened(rows)
-
-        def add_up(piece: slice) -> np.ndarray:
-            return wide[piece].sum(axis=0)  # (some of M/k, k·C) -> (k·C,)
-
-        partial = self._over_rows(add_up, wide)
-        return np.sum(partial, axis=0).reshape(-1, rows.shape[1]).sum(axis=0)
+        return self._column_totals(_itself, [rows])
 
     def column_products(
         self, rows: np.ndarray, others: np.ndarray, center: np.ndarray
     ) -> np.ndarray:
-        wide, wide_others = _widened(rows), _widened(others)
-        wide_center = np.tile(center, wide.shape[1] // len(center))
-
-        def add_up(piece: slice) -> np.ndarray:
-            product = wide_others[piece] - wide_center
-            product *= wide[piece]
-            return product.sum(axis=0)
-
-        partial = self._over_rows(add_up, wide)
-        return np.sum(partial, axis=0).reshape(-1, len(center)).sum(axis=0)
+        return self._column_totals(_product, [others, rows], center)
 
     def column_moments(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        count, columns = rows.shape
-        mean = self.column_sums(rows) / rows.dtype.type(count)
-        wide = _widened(rows)
-        wide_mean = np.tile(mean, wide.shape[1] // columns)
+        count = rows.dtype.type(len(rows))
+        mean = self.column_sums(rows) / count
+        return mean, self._column_totals(_squared_distance, [rows], mean) / count
+
+    def _column_totals(
+        self, formula: Callable[..., Array], rows: Sequence[np.ndarray], *columns: np.ndarray
+    ) -> np.ndarray:
+        """Σ formula(*rows, *columns) of each column: (M, C), …, (C,), … → (C,)."""
+        count = rows[0].shape[1]
+        wide = [_widened(a) for a in rows]
+        repeat = wide[0].shape[1] // count
+        operands = [*wide, *[np.tile(a, repeat) if repeat > 1 else a for a in columns]]
+        in_one_pass = None
+        if rows[0].size >= COMPILED and all([a.flags.c_contiguous for a in wide]):
+            in_one_pass = self.compiler.columns(formula, operands, rows=len(rows))
 
         def add_up(piece: slice) -> np.ndarray:
-            from_mean = wide[piece] - wide_mean
-            from_mean *= from_mean
-            return from_mean.sum(axis=0)
+            some = [a[piece] for a in wide] + operands[len(wide) :]
+            if in_one_pass is not None:
+                return in_one_pass(*some)
+            return formula(*some).sum(axis=0)  # (some of M/k, k·C) -> (k·C,)
 
-        partial = self._over_rows(add_up, wide)
-        squares = np.sum(partial, axis=0).reshape(-1, columns).sum(axis=0)
-        return mean, squares / rows.dtype.type(count)
+        partial = self._over_rows(add_up, wide[0])
+        return np.sum(partial, axis=0).reshape(-1, count).sum(axis=0)
 
     def column_affine(self, *pairs: np.ndarray) -> np.ndarray:
         *factors, shift = pairs
@@ -124,12 +133,17 @@ class NumpyBackend(Backend):
         wide_shift = np.tile(shift, repeat)
         result = np.empty(factors[0].shape, factors[0].dtype)
         out = _widened(result)
+        in_one_pass = None
+        if result.size >= COMPILED:
+            operands = [*wide, *scales, wide_shift]
+            in_one_pass = self.compiler.each(_affine, operands, memory=1)
 
         def compute(piece: slice) -> None:
-            y = np.multiply(wide[0][piece], scales[0], out=out[piece])
-            for rows, scale in zip(wide[1:], scales[1:], strict=True):
-                y += rows[piece] * scale
-            y += wide_shift
+            some = [*[rows[piece] for rows in wide], *scales, wide_shift]
+            if in_one_pass is not None:
+                in_one_pass(*some, out=out[piece])
+            else:
+                _affine(out[piece], *some)
 
         self._over_rows(compute, wide[0])
         return result
@@ -171,7 +185,37 @@ class NumpyBackend(Backend):
         options: AdamStep,
     ) -> None:
         numbers = (parameters, gradients, mean, square, count)
-        adam.update(self.threads, PIECE, *numbers, options)
+        adam.update(self.threads, self.compiler, PIECE, *numbers, options)
+
+
+# ---- formulas, run by NumPy or compiled ---------------------------------------------------------
+
+
+def _itself(x: Array) -> Array:
+    return x
+
+
+def _product(x: Array, other: Array, center: Array) -> Array:
+    product = x - center
+    product *= other
+    return product
+
+
+def _squared_distance(x: Array, center: Array) -> Array:
+    distance = x - center
+    distance *= distance
+    return distance
+
+
+def _affine(out: Array, *operands: Array) -> Array:
+    """x₁·a₁ + x₂·a₂ + … + b, in the memory `out`; given as x₁, x₂, …, a₁, a₂, …, b."""
+    *factors, shift = operands
+    half = len(factors) // 2
+    y = np.multiply(factors[0], factors[half], out=out)
+    for rows, scale in zip(factors[1:half], factors[half + 1 :], strict=True):
+        y += rows * scale
+    y += shift
+    return y
 
 
 # ---------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 NumPy lets go of the interpreter while it computes, so plain Python threads do run at once.
 
-Next: adam.py, a loop that they share; convolution.py, one with matrix products inside.
+Next: compiler/__init__.py; then adam.py, a loop that they share; convolution.py, one with matrix
+products inside.
 """
 
 from __future__ import annotations
