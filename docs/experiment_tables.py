@@ -307,6 +307,18 @@ def few_pictures_table(found: Found) -> str:
     return table(head, ["left"] + ["right"] * len(PICTURE_SCORES), rows)
 
 
+def few_losses_table(found: Found) -> str:
+    """The median losses of each run, at its beginning and at its end."""
+    names = ("D loss", "G loss", "D(x)", "D(G(z1))")
+    rows = [
+        [f"{run['settings']['run']}, {part} 1,000 iterations"]
+        + [f"{run['losses'][part][name]:.2f}" for name in names]
+        for run in found["runs"]
+        for part in ("first", "last")
+    ]
+    return table(["median of", *names], ["left"] + ["right"] * len(names), rows)
+
+
 def cells(scores: dict[str, float]) -> list[str]:
     return [minus(f"{scores[name]:.{places}f}") for name, (_, places) in PICTURE_SCORES.items()]
 
@@ -339,6 +351,7 @@ TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "eps": ("eps.json", eps_table),
     "averages": ("averages.json", averages_table),
     "few-pictures": ("few_pictures.json", few_pictures_table),
+    "few-losses": ("few_pictures.json", few_losses_table),
     "eyes": ("eyes.json", eyes_table),
 }
 # By the first word of a figure's name: the file, and who finds the figure.

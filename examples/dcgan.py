@@ -19,6 +19,7 @@ from minigan.data import DataLoader
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.dcgan import DCGAN, LOSSES, RECIPES, smallest_map
+from minigan.random import Random
 from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
@@ -97,7 +98,9 @@ def tutorials_line(loader: DataLoader, epochs: int) -> Callable[[Report], str]:
 def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -> None:
     """The pictures of the finished run, besides its samples and losses."""
     out = options.out
-    real, _ = loader.batch(np.arange(min(SEARCHED, len(loader.dataset))))
+    # By lot: the first by name may all be of one kind.
+    order = Random(0).permutation(len(loader.dataset))
+    real, _ = loader.batch(order[:SEARCHED])
     shown = real[:SHOWN]
     plots.save_grid(out / "training_images.png", shown, columns=8, scale=2)
     plots.real_beside_fake(out / "real_beside_fake.png", shown, same_noise(gan), columns=8, scale=2)
