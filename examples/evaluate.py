@@ -166,6 +166,8 @@ def pictures_of(
     which the judge can read."""
     channels, side, _ = drawn(gan, 1).shape[1:]
     of_a_run = kept(options.checkpoint.parent / "images.npy") if options.data is None else None
+    if of_a_run is not None and not str(facts["data"]).startswith(of_a_run.name):
+        of_a_run = None  # left by a run that was overwritten
     if of_a_run is not None:
         whole = of_a_run
     elif holds_idx(options.data) and channels == 1 and side in evaluation.READABLE:

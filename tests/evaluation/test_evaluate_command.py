@@ -181,6 +181,11 @@ def test_a_run_of_own_pictures_is_compared_with_those(command, own_run, capsys):
     assert "evaluation_generator.png" in {path.name for path in own_run.iterdir()}
 
 
+def test_pictures_that_an_overwritten_run_left_are_not_taken(command, own_run, capsys):
+    assert command(save(MLPGAN(Recipe(**SMALL)), own_run), *FEW) == 0
+    assert "classifier score" in capsys.readouterr().out  # the digits' table
+
+
 def test_own_pictures_that_are_gone_are_asked_for(command, own_run, tmp_path, capsys):
     (own_run / "images.npy").unlink()
     gan = MLPGAN(Recipe(image_shape=(3, 8, 8), **SMALL))
