@@ -21,7 +21,7 @@ from typing import Any
 
 from experiments.kept import commit
 
-from minigan.errors import UserError
+from minigan.errors import UserError, did_you_mean
 from minigan.evaluation.circumstances import circumstances
 from minigan.training.command import natural, run_command
 
@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(f"{name:<18}{command}" for name, command in RUNS.items()))
         return
     if unknown := set(options.names) - set(RUNS):
-        raise UserError(f"there is no run called {sorted(unknown)[0]}: see --list")
+        name = sorted(unknown)[0]
+        raise UserError(f"there is no run called {name}{did_you_mean(name, RUNS)} (see --list)")
     for name in options.names:
         for seed in options.seeds:
             print(f"saved {measure(name, seed, options.runs)}", flush=True)

@@ -570,6 +570,26 @@ def features_table(files: Files) -> str:
     return table(head, ["left", "right", "right"], [[name, *row] for name, row in rows.items()])
 
 
+def scripts_table(files: Files) -> str:
+    """How far public scripts follow torch, with their import lines changed: compare.py's results.
+
+    A script that stops by an error of its own stops in torch, too, and at the same loss.
+    """
+    results = files.read("scripts.json") or {"scripts": {}}
+    rows = []
+    for name, result in sorted(results["scripts"].items()):
+        changes = [f"`{setting}`" for setting in result["set"]]
+        if result["minigan stops"]:
+            kind = result["minigan stops"].split(":")[0]
+            end = f"stops in both: {kind}" if result["torch stops"] else f"stops: {kind}"
+        else:
+            end = ""
+        far = f"{result['difference']:.0e}" if result["losses"] else "–"
+        rows.append([name, ", ".join(changes), str(result["losses"]), far, end])
+    head = ["script", "also set", "losses", "largest difference", ""]
+    return table(head, ["left"] * 2 + ["right"] * 2 + ["left"], rows)
+
+
 def seconds_table(files: Files) -> str:
     """What an evaluation takes, stage by stage. (Those of the runs were made on a busy machine.)"""
     if (results := files.read("evaluation.json")) is None:
@@ -592,6 +612,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "kill": kill_table,
     "averaging": averaging_table,
     "features": features_table,
+    "scripts": scripts_table,
     "seconds": seconds_table,
 }
 

@@ -9,6 +9,7 @@ Pictures of one's own (--data) lie in a folder for each class, whose name is tha
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from minigan.gans.conditional_gan import RECIPES, ConditionalGAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan, run
 from minigan.training.command import (
-    DATA,
+    LOOKING,
     images_for,
     loader_for,
     positive,
@@ -30,6 +31,7 @@ from minigan.training.command import (
     with_flags,
 )
 from minigan.training.folder import note_drawn
+from minigan.training.parser import Parser
 
 ROWS = 5  # of a sample picture
 PAGE = 100  # sevens on a page of sevens
@@ -54,25 +56,24 @@ def draw_class(options: argparse.Namespace) -> None:
     print(f"drew {page}")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = training_parser(
         "Train a GAN to draw the digit that it is asked for.",
-        out="runs/conditional_gan",
-        data=DATA,
-    )
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="tuned",
-        help="tutorial: the tutorial's networks and training, to the letter; tuned: the same with "
+        script=__file__,
+        recipes=RECIPES,
+        recipe="tuned",
+        about="tutorial: the tutorial's networks and training, to the letter; tuned: the same with "
         "another learning rate and beta, and drawn with averaged weights",
+        out="runs/conditional_gan",
+        examples=["", "--digit 7"],
+        leaves={"digit_7.png": "with --digit 7: a page of sevens"},
     )
-    critic = RECIPES["tutorial"].n_critic
-    parser.add_argument(
-        "--n-critic", type=positive, default=critic, help="D's updates for one of G"
-    )
-    parser.add_argument(
-        "--digit", "--class", metavar="CLASS", help="draw a page of this class: a name or a number"
+    parser.recipe_flag("--n-critic", type=positive, help="D's updates for one of G")
+    parser.group(LOOKING).add_argument(
+        "--digit",
+        "--class",
+        metavar="CLASS",
+        help="draw a page of this class, a name or a number; at once if the folder holds a run",
     )
     return parser
 
@@ -90,13 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{dataset.name} has no classes: put the pictures into folders, one for each class, "
             "such as cats/ and dogs/"
         )
-    recipe = with_flags(
-        chosen,
-        options,
-        classes=int(dataset.labels.max()) + 1,
-        image_shape=dataset.images.shape[1:],
-        drop_last=options.n_critic > 1,  # what is left over can hardly be cut into as many batches
-    )
+    shape, classes = dataset.images.shape[1:], int(dataset.labels.max()) + 1
+    recipe = with_flags(chosen, options, image_shape=shape, classes=classes)
+    # What is left over can hardly be cut into as many batches.
+    recipe = replace(recipe, drop_last=recipe.n_critic > 1)
     gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend)
     gan.class_names = dataset.class_names
     if options.digit is not None:

@@ -23,7 +23,6 @@ from minigan.random import Random
 from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
-    DATA,
     images_for,
     loader_for,
     positive,
@@ -34,32 +33,37 @@ from minigan.training.command import (
     with_flags,
 )
 from minigan.training.folder import note_drawn
+from minigan.training.parser import Parser
 
 SHOWN = 64  # images in a picture, eight in a row
+LEAVES = {
+    "training_images.png": "some of the images that it learned from",
+    "real_beside_fake.png": "those beside some that it drew",
+    "discriminator_filters.png": "the weights of D's first layer",
+    "discriminator_layer_1.png": "what each of D's layers makes of one image; and so on",
+    "discriminator_strongest.png": "the images that a feature of its last layer responds to most",
+}
 SEARCHED = 256  # images among which the strongest responses of a feature are looked for
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = training_parser(
         "Train a convolutional GAN on pictures.",
-        out="runs/dcgan",
-        data=DATA,
-    )
-    add = parser.add_argument
-    add(
-        "--recipe",
-        choices=list(RECIPES),
-        default="averaged",
-        help="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
+        script=__file__,
+        recipes=RECIPES,
+        recipe="averaged",
+        about="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
         "for more epochs, and drawn with averaged weights",
+        out="runs/dcgan",
+        sizes=(32, 64),
+        examples=["", "--data FACES --recipe tutorial --out runs/faces"],
+        leaves=LEAVES,
     )
-    tutorial = RECIPES["tutorial"]
-    add("--ngf", type=positive, default=tutorial.ngf, help="maps in G's largest hidden layer")
-    add("--ndf", type=positive, default=tutorial.ndf, help="maps in D's largest hidden layer")
-    add(
+    parser.recipe_flag("--ngf", type=positive, help="maps in G's largest hidden layer")
+    parser.recipe_flag("--ndf", type=positive, help="maps in D's largest hidden layer")
+    parser.recipe_flag(
         "--loss",
         choices=list(LOSSES),
-        default=tutorial.loss,
         help="bce is the tutorial's, taken after a sigmoid; logits never loses G's gradient",
     )
     return parser
@@ -125,7 +129,7 @@ def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    dataset = images_for(options, digits=32, pictures=64)
+    dataset = images_for(options)
     _, channels, size, _ = dataset.images.shape
     recipe = with_flags(RECIPES[options.recipe], options, image_size=size, channels=channels)
     gan = DCGAN(recipe, seed=options.seed, backend=options.backend)

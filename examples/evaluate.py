@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minigan import plots
-from minigan.backend import get_backend, set_num_threads
+from minigan.backend import get_backend
 from minigan.data import read_images
 from minigan.data.mnist import holds_idx
 from minigan.data.pictures import kept
@@ -45,19 +45,32 @@ from minigan.evaluation.references import measured, reference_samples
 from minigan.files import atomic_write, refuse_unwritable
 from minigan.gans import GAN, rebuild
 from minigan.training.checkpoint import load_checkpoint
-from minigan.training.command import backend_name, natural, path, positive, run_command
+from minigan.training.command import machine_flags, run_command, use_threads
 from minigan.training.folder import note_drawn
 from minigan.training.own_system import add_system_flag, own_system
+from minigan.training.parser import Parser, natural, path, positive
 
 PAIRS = 36  # drawn images that are shown beside their nearest training image
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Score a trained generator.")
-    add = parser.add_argument
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Score a trained generator.",
+        takes="checkpoint",
+        examples=["runs/mnist_gan", "runs/conditional_gan --fit 50000 --threads 1"],
+        leaves={
+            "evaluation.json": "the scores, and what they were measured on",
+            "evaluation_generator.png": "a page of the samples",
+            "evaluation_generator_nearest.png": "some, beside the training images nearest to them",
+            "evaluation_average.png": "both again, with the averaged weights, where there are such",
+        },
+    )
+    group = parser.group("what to score")
+    add = group.add_argument
     add("checkpoint", type=path, nargs="?", help="a checkpoint.safetensors, or its run folder")
-    add_system_flag(parser)
-    add("--count", type=positive, default=evaluation.COUNT, help="digits (default: %(default)s)")
+    add_system_flag(group)
+    add("--count", type=positive, default=evaluation.COUNT, help="digits to draw")
     add("--fit", type=positive, metavar="N", help="conditional: also fit 1-NN on N drawn images")
     add(
         "--measure-statistics",
@@ -65,14 +78,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="also score the average with batch norm's statistics measured anew",
     )
     add("--references", action="store_true", help="measure sets of samples of known faults too")
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
     add("--data", type=path, help="what it learned from (default: MNIST, or the run's pictures)")
-    add("--seed", type=natural, default=0, help="of the noise (default: 0)")
-    add("--threads", type=positive, help="processor threads (default: all that may be used)")
+    add("--seed", type=natural, default=0, help="of the noise")
+    add = parser.group("where").add_argument
     add("--out", type=path, help="where the results go (default: beside the checkpoint)")
-    options = parser.parse_args(arguments)
+    machine_flags(parser)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options = parser().parse_args(arguments)
     if options.checkpoint is None and not options.references:
-        parser.error("give a checkpoint, or --references")
+        raise UserError("give a checkpoint, or --references")
     if options.checkpoint and options.checkpoint.is_dir():
         options.checkpoint /= "checkpoint.safetensors"
     if options.out is None:
@@ -82,8 +99,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    if options.threads:
-        set_num_threads(options.threads)
+    use_threads(options)
     written = options.out / ("evaluation.json" if options.checkpoint else "references.json")
     refuse_unwritable(written)
     backend = get_backend(options.backend)

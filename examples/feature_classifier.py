@@ -7,7 +7,6 @@ stand the same classifier on raw pixels, and on a discriminator that has learned
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from minigan import nn
-from minigan.backend import set_num_threads
 from minigan.data import DataLoader, ImageDataset, mnist
 from minigan.errors import UserError
 from minigan.evaluation.circumstances import circumstances
@@ -30,8 +28,9 @@ from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
 from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of, load_checkpoint
-from minigan.training.command import Help, backend_name, natural, path, positive, run_command
+from minigan.training.command import machine_flags, run_command, use_threads
 from minigan.training.folder import note_drawn
+from minigan.training.parser import Parser, natural, path, positive
 
 Rows = NDArray[np.float32]  # (N, features)
 Labels = NDArray[np.int64]  # (N,)
@@ -42,22 +41,30 @@ VALIDATION = 5000
 BATCH = 100
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description="Classify digits by what a DCGAN's discriminator sees in them.",
-        formatter_class=Help,
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Classify digits by what a DCGAN's discriminator sees in them.",
+        takes="checkpoint",
+        examples=["runs/dcgan", "runs/dcgan --labels 1000 --threads 1"],
+        leaves={
+            "feature_classifier.json": "beside the checkpoint: errors, and numbers of features"
+        },
     )
-    add = parser.add_argument
+    add = parser.group("what to learn").add_argument
     add("checkpoint", type=path, help="the checkpoint of a DCGAN of digits, or its run folder")
     add("--labels", type=positive, default=10_000, help="training images with labels")
-    add("--epochs", type=positive, default=15, help="passes over them, for each classifier")
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    add("--seed", type=natural, default=0, help="of the classifiers and the untrained network")
-    add("--threads", type=positive, help="processor threads (default: all that may be used)")
     add("--data", type=path, help="a folder with another IDX set (default: MNIST)")
-    options = parser.parse_args(arguments)
-    if options.threads:
-        set_num_threads(options.threads)
+    add("--seed", type=natural, default=0, help="of the classifiers and the untrained network")
+    add = parser.group("how long").add_argument
+    add("--epochs", type=positive, default=15, help="passes over them, for each classifier")
+    machine_flags(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    use_threads(options)
     checkpoint = checkpoint_of(options.checkpoint)
     gan = load_gan(checkpoint, backend=options.backend)
     if not isinstance(gan, DCGAN) or gan.settings.channels != 1:

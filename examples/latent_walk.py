@@ -27,9 +27,10 @@ from minigan.gans.latent import latent_walk
 from minigan.tensor import Tensor
 from minigan.training import load_gan
 from minigan.training.checkpoint import checkpoint_of
-from minigan.training.command import backend_name, natural, path, positive, run_command
+from minigan.training.command import machine_flags, run_command, use_threads
 from minigan.training.folder import note_drawn
 from minigan.training.own_system import add_system_flag, own_system
+from minigan.training.parser import Parser, natural, path, positive
 
 # What may be drawn, by name: it goes when the run in the folder does.
 DRAWN = (
@@ -41,27 +42,46 @@ SPREAD = 0.25  # of the noise around a calculated vector, as in the paper
 VARIATIONS = 4  # with such noise
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Walk through a generator's latent space.")
-    add = parser.add_argument
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Walk through a generator's latent space.",
+        takes="checkpoint",
+        examples=["runs/dcgan", "runs/dcgan --plus 3 17 40 --minus 5 21 33 --plus 2 8 19"],
+        leaves={
+            "walk_linear.png": "straight lines between two vectors; and walk_linear.gif, a film",
+            "walk_spherical.png": "great circles between the same; and walk_spherical.gif",
+            "choices.png": "the numbered samples that --plus and --minus choose from",
+            "arithmetic.png": "with --plus or --minus: what they come to",
+        },
+    )
+    group = parser.group("what to draw")
+    add = group.add_argument
     add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
-    add_system_flag(parser)
-    add("--walks", type=positive, default=8, help="pairs of ends (default: %(default)s)")
-    add("--steps", type=positive, default=10, help="images of a walk (default: %(default)s)")
-    add("--frames", type=positive, default=24, help="of a film, one way (default: %(default)s)")
-    group: dict[str, Any] = dict(type=natural, nargs="+", action="append", default=[], metavar="N")
-    add("--plus", **group, help="numbers of samples whose average is added; may be repeated")
-    add("--minus", **group, help="numbers of samples whose average is subtracted; likewise")
+    add_system_flag(group)
+    add("--walks", type=positive, default=8, help="pairs of ends")
+    add("--steps", type=positive, default=10, help="images of a walk")
+    add("--frames", type=positive, default=24, help="of a film, one way")
+    numbers: dict[str, Any] = dict(
+        type=natural, nargs="+", action="append", default=[], metavar="N"
+    )
+    add("--plus", **numbers, help="numbers of samples whose average is added; may be repeated")
+    add("--minus", **numbers, help="numbers of samples whose average is subtracted; likewise")
     add(
         "--digit",
         "--class",
         metavar="CLASS",
         help="conditional systems: the class to draw, a name or a number",
     )
-    add("--seed", type=natural, default=0, help="of the noise (default: 0)")
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add("--seed", type=natural, default=0, help="of the noise")
+    add = parser.group("where").add_argument
     add("--out", type=path, help="folder of the pictures (default: beside the checkpoint)")
-    options = parser.parse_args(arguments)
+    machine_flags(parser)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options = parser().parse_args(arguments)
     options.out = options.out or checkpoint_of(options.checkpoint).parent
     for flag, images in (("--steps", options.steps), ("--frames", options.frames)):
         if images < 2:
@@ -137,6 +157,7 @@ def calculate(painter: Painter, choices: np.ndarray, options: argparse.Namespace
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
+    use_threads(options)
     painter = load(options)
     vectors = painter.gan.sample_noise(2 * options.walks, seed=options.seed).numpy()
     walk(painter, vectors, options)

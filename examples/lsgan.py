@@ -4,13 +4,11 @@
 one, and the file minigan/gans/lsgan.py says why. --recipe fixed leaves one layer out, and draws.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from minigan.gans.lsgan import LSGAN, RECIPES
 from minigan.training import run
 from minigan.training.command import (
-    DATA,
     images_for,
     loader_for,
     real_to_compare,
@@ -19,21 +17,19 @@ from minigan.training.command import (
     training_parser,
     with_flags,
 )
+from minigan.training.parser import Parser
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = training_parser(
+def parser() -> Parser:
+    return training_parser(
         "Train a small GAN with squared errors for losses to draw digits.",
+        script=__file__,
+        recipes=RECIPES,
+        recipe="fixed",
+        about="fixed draws; tutorial is the tutorial's network, which collapses",
         out="runs/lsgan",
-        data=DATA,
+        examples=["", "--recipe tutorial --out runs/lsgan_tutorial"],
     )
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="fixed",
-        help="fixed draws; tutorial is the tutorial's network, which collapses",
-    )
-    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,13 +4,11 @@ MNIST is inside the package, so nothing is downloaded. Everything that the run m
 folder, runs/mnist_gan: sample pictures, an animation, loss curves, metrics and a checkpoint.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from minigan.gans.gan import MLPGAN, RECIPES
 from minigan.training import run
 from minigan.training.command import (
-    DATA,
     images_for,
     loader_for,
     real_to_compare,
@@ -19,23 +17,21 @@ from minigan.training.command import (
     training_parser,
     with_flags,
 )
+from minigan.training.parser import Parser
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = training_parser(
+def parser() -> Parser:
+    return training_parser(
         "Train a GAN of two perceptrons to draw digits.",
-        out="runs/mnist_gan",
-        data=DATA,
-    )
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="corrected",
-        help="tutorial: the tutorials' networks and training, to the letter; corrected: the same "
+        script=__file__,
+        recipes=RECIPES,
+        recipe="corrected",
+        about="tutorial: the tutorials' networks and training, to the letter; corrected: the same "
         "with the right eps in batch norm, and drawn with averaged weights; dropout: without "
         "batch norm, and with dropout in the discriminator",
+        out="runs/mnist_gan",
+        examples=["", "--recipe tutorial --threads 1"],
     )
-    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,6 @@ Maxout and dropout, ReLU and a sigmoid, and plain momentum, as the authors had t
 10,000 training images are held out: the paper's score chooses its bandwidth on them.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from minigan.data.read import are_pictures
 from minigan.gans.original_gan import RECIPES, OriginalGAN
 from minigan.training import run
 from minigan.training.command import (
-    DATA,
+    WHAT,
     fraction,
     images_for,
     loader_for,
@@ -23,30 +22,27 @@ from minigan.training.command import (
     training_parser,
     with_flags,
 )
+from minigan.training.parser import Parser
 
 TRAIN_COUNT = 50_000
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = training_parser(
         "Train the first GAN to draw digits.",
+        script=__file__,
+        recipes=RECIPES,
+        recipe="averaged",
+        about="paper: as the authors had it, to the letter; averaged: the same, and drawn with "
+        "averaged weights",
         out="runs/original_gan",
-        data=DATA,
-        adam=False,
+        examples=["", "--saturating --out runs/saturating"],
     )
     parser.set_defaults(train_count=TRAIN_COUNT)
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="averaged",
-        help="paper: as the authors had it, to the letter; averaged: the same, and drawn with "
-        "averaged weights",
-    )
-    paper = RECIPES["paper"]
-    parser.add_argument("--k", type=positive, default=paper.k, help="D's updates for one of G")
-    parser.add_argument("--saturating", action="store_true", help="G minimizes log(1 - D(G(z)))")
-    parser.add_argument(
-        "--momentum", type=fraction, default=paper.momentum, help="in the first epoch; it grows"
+    parser.recipe_flag("--k", type=positive, help="D's updates for one of G")
+    parser.recipe_flag("--momentum", type=fraction, help="in the first epoch; it grows")
+    parser.group(WHAT).add_argument(
+        "--saturating", action="store_true", help="G minimizes log(1 - D(G(z)))"
     )
     return parser
 

@@ -23,21 +23,29 @@ from minigan.files import atomic_write, make_folder, writing
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import load_gan
-from minigan.training.command import Help, backend_name, natural, path, positive, run_command
+from minigan.training.command import machine_flags, run_command, use_threads
 from minigan.training.own_system import add_system_flag, own_system
+from minigan.training.parser import Parser, natural, path, positive
 
 BATCH = 256  # images drawn at a time
 NUMBERED = re.compile(r"\d{4,}\.png")  # what --each writes
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Draw a page of pictures with a trained generator, or single ones.",
-        formatter_class=Help,
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Draw a page of pictures with a trained generator, or single ones.",
+        takes="checkpoint",
+        examples=["runs/mnist_gan", "runs/conditional_gan --digit 7 --count 100 --out sevens.png"],
+        leaves={
+            "grid.png": "the page; --out has another name for it",
+            "0000.png": "and so on: with --each, the single pictures",
+        },
     )
-    add = parser.add_argument
+    group = parser.group("what to draw")
+    add = group.add_argument
     add("checkpoint", type=path, help="a checkpoint.safetensors, or its run folder")
-    add_system_flag(parser)
+    add_system_flag(group)
     add("--count", type=positive, default=64, help="pictures to draw")
     add("--columns", type=positive, help="pictures in a row (default: as many as rows)")
     add(
@@ -48,15 +56,22 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--last", action="store_true", help="draw with the last weights, even if the run averaged")
     add("--seed", type=natural, default=0, help="of the noise")
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
+    add = parser.group("where").add_argument
     add("--out", type=path, help="the page (default: grid.png, if nothing else is asked for)")
     add("--each", type=path, metavar="FOLDER", help="write each picture as a PNG, by its number")
     add("--npz", type=path, metavar="FILE", help="write all as one array `images`, (N, H, W, C)")
     add("--overwrite", action="store_true", help="replace what --each and --npz have written")
-    options = parser.parse_args(arguments)
+    machine_flags(parser)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options = parser().parse_args(arguments)
     if not (options.out or options.each or options.npz):
         options.out = Path("grid.png")
     # What cannot be written is said before anything is drawn.
+    if options.out and options.out.suffix.lower() != ".png":
+        raise UserError(f"the name of {options.out} must end in .png")
     if options.npz:
         refuse_file(options.npz, options.overwrite)
     if options.each:
@@ -130,6 +145,7 @@ def save_npz(file: Path, pixels: np.ndarray) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
+    use_threads(options)
     gan = load_gan(options.checkpoint, system=own_system(options.system), backend=options.backend)
     pixels = draw(gan, options)
     if options.each:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from minigan.backend import set_num_threads
 from minigan.errors import UserError
 from minigan.evaluation.circumstances import circumstances
 from minigan.files import atomic_write, make_folder, writing
 from minigan.plots import get_ready
 from minigan.theory import figure1, line, pictures, ring
-from minigan.training.command import natural, path, positive, run_command
+from minigan.training.command import run_command, use_threads
+from minigan.training.parser import Parser, natural, path, positive
 
 Numbers = dict[str, Any]
 
@@ -114,18 +114,39 @@ def known_numbers(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({error}); move it away.") from error
 
 
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Run the experiments of docs/theory.md.",
+        examples=["", "--experiment ring --steps 200"],
+        leaves={
+            "numbers.json": "what was measured",
+            "optimal_discriminator.png": "of the experiment optimal",
+            "criterion.png": "of criterion",
+            "figure1.png": "of figure1; and figure1.gif, a film",
+            "gradients.png": "of gradients",
+            "ring_equal_rates.png": "of ring; and ring_hasty_generator.png",
+        },
+    )
+    add = parser.group("what to run").add_argument
+    add("--experiment", choices=["all", *EXPERIMENTS], default="all", help="which of the five")
+    add("--seed", type=natural, default=0, help="of weights, data and noise")
+    add = parser.group("how long").add_argument
+    add("--steps", type=positive, help="of training (default: each its own)")
+    add = parser.group("where").add_argument
+    add("--out", type=path, default=Path("runs/theory"), help="the folder of the pictures")
+    tiny = "processor threads; the networks are so small that more would only wait for each other"
+    parser.group("machine").add_argument("--threads", type=positive, default=1, help=tiny)
+    return parser
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Run the experiments of docs/theory.md.")
-    parser.add_argument("--experiment", choices=["all", *EXPERIMENTS], default="all")
-    parser.add_argument("--steps", type=positive, help="of training (default: each its own)")
-    parser.add_argument("--seed", type=natural, default=0, help="of weights, data and noise")
-    parser.add_argument("--out", type=path, default=Path("runs/theory"), help="for the pictures")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     with writing(options.out):
         make_folder(options.out)
     get_ready(options.out)
 
-    set_num_threads(1)  # the networks are tiny: threads would only wait for each other
+    use_threads(options)
     chosen = EXPERIMENTS if options.experiment == "all" else [options.experiment]
     written = options.out / "numbers.json"
     numbers = known_numbers(written)  # of the pictures that are there already
@@ -134,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in chosen:
         print(name, flush=True)
         numbers[name] = rounded(EXPERIMENTS[name](options))
-        numbers.setdefault("circumstances", {})[name] = circumstances(command, threads=1)
+        numbers.setdefault("circumstances", {})[name] = circumstances(command, options.threads)
         with atomic_write(written) as temporary:
             temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
         for what, value in numbers[name].items():

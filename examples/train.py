@@ -21,7 +21,7 @@ from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import run
 from minigan.training.command import (
-    DATA,
+    WHAT,
     images_for,
     loader_for,
     real_to_compare,
@@ -35,25 +35,37 @@ from minigan.training.own_system import (
     own_settings,
     own_system,
 )
+from minigan.training.parser import Parser
 
 DESCRIPTION = "Train a system of your own, which a Python file defines."
 SHOWN = 25  # images of a sample picture
 
 
+def parser(system: type[GAN] | None = None) -> Parser:
+    """All flags: which there are depends on the system's settings."""
+    name = system.name if system else "NAME"
+    parser = training_parser(
+        DESCRIPTION,
+        script=__file__,
+        recipes={name: system.settings} if system else None,
+        recipe=name,
+        out=f"runs/{name}",
+        sizes=(28, 64),
+        examples=["--system my_gan.py", "--system my_gan.py --data PICTURES --image-size 32"],
+    )
+    group = parser.group(WHAT)
+    add_system_flag(group, required=True)
+    if system:
+        add_settings_flags(parser, system)
+    return parser
+
+
 def parse(arguments: Sequence[str] | None) -> tuple[type[GAN] | None, argparse.Namespace]:
-    """The system that --system names, and all flags: which there are depends on its settings."""
+    """The system that --system names, and all flags."""
     first = argparse.ArgumentParser(add_help=False)
     add_system_flag(first)
     system = own_system(first.parse_known_args(arguments)[0].system)
-    parser = training_parser(
-        DESCRIPTION,
-        out=f"runs/{system.name}" if system else "runs/NAME",
-        data=DATA,
-    )
-    if system:
-        add_settings_flags(parser, system)
-    add_system_flag(parser, required=True)
-    return system, parser.parse_args(arguments)
+    return system, parser(system).parse_args(arguments)
 
 
 def shape_wanted(settings: Any, options: argparse.Namespace) -> tuple[int | None, int | None]:
@@ -76,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     system, options = parse(arguments)
     assert system is not None  # the parser insists on it
     options.channels, options.image_size = shape_wanted(system.settings, options)
-    dataset = images_for(options, pictures=64)
+    dataset = images_for(options)
     shape = dataset.images.shape[1:]
     settings = own_settings(
         system, options, image_shape=shape, image_size=shape[1], channels=shape[0]

@@ -7,7 +7,6 @@ their place only if `--out` names it. Ctrl-C saves the weights as they are then,
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from minigan.backend import get_backend, set_num_threads
+from minigan.backend import get_backend
 from minigan.data import DataLoader, mnist
 from minigan.evaluation.classifier import WEIGHTS, Classifier
 from minigan.files import atomic_write, refuse_unwritable
@@ -23,30 +22,37 @@ from minigan.functional import cross_entropy
 from minigan.optim import Adam
 from minigan.random import Random, manual_seed
 from minigan.tensor import Tensor, no_grad
-from minigan.training.command import Help, backend_name, natural, path, positive, rate, run_command
+from minigan.training.command import machine_flags, run_command, use_threads
+from minigan.training.parser import Parser, natural, path, positive, rate
 from minigan.training.stopping import stop_when_asked
 
 REACH = 2  # pixels that a batch may be moved by
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description="Train the classifier that judges drawn digits.",
-        formatter_class=Help,
+def parser() -> Parser:
+    parser = Parser(
+        __file__,
+        "Train the classifier that judges drawn digits.",
+        examples=["", "--epochs 1 --threads 1 --out judge.safetensors"],
+        leaves={WEIGHTS.name: "the weights; --out has another name for them"},
     )
-    add = parser.add_argument
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    add("--epochs", type=positive, default=12, help="passes over the training images")
+    add = parser.group("what to train").add_argument
     add("--batch-size", type=positive, default=128, help="images in a batch")
     add("--lr", type=rate, default=1e-3, help="Adam's learning rate at the start")
     add("--seed", type=natural, default=0, help="of weights, order and shifts")
+    add = parser.group("how long").add_argument
+    add("--epochs", type=positive, default=12, help="passes over the training images")
     add("--max-steps", type=positive, help="end after so many batches")
-    add("--threads", type=positive, help="processor threads (default: all that may be used)")
+    add = parser.group("where").add_argument
     add("--out", type=path, default=Path(WEIGHTS.name), help="where the weights go")
-    options = parser.parse_args(arguments)
+    machine_flags(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    use_threads(options)
     refuse_unwritable(options.out)
-    if options.threads:
-        set_num_threads(options.threads)
     backend = get_backend(options.backend)
     manual_seed(options.seed)
     classifier = Classifier().to(backend)

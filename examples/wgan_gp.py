@@ -4,13 +4,11 @@ Watch `distance` in metrics.csv and losses.png: once the critic has caught up wi
 after a few hundred iterations, it falls as the images improve. No loss of another GAN does that.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from minigan.gans.wgan_gp import RECIPES, WGANGP
 from minigan.training import run
 from minigan.training.command import (
-    DATA,
     images_for,
     loader_for,
     positive,
@@ -20,27 +18,21 @@ from minigan.training.command import (
     training_parser,
     with_flags,
 )
+from minigan.training.parser import Parser
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     parser = training_parser(
         "Train a generator and a critic with bounded slope to draw digits.",
+        script=__file__,
+        recipes=RECIPES,
+        recipe="mlp",
+        about="two perceptrons, or convolutional networks (several times slower)",
         out="runs/wgan_gp",
-        data=DATA,
+        examples=["", "--recipe conv --out runs/wgan_gp_conv"],
     )
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default="mlp",
-        help="two perceptrons, or convolutional networks (several times slower)",
-    )
-    paper = RECIPES["mlp"]
-    parser.add_argument(
-        "--n-critic", type=positive, default=paper.n_critic, help="critic updates for one of G"
-    )
-    parser.add_argument(
-        "--penalty", type=float, default=paper.penalty, help="how much the slope counts"
-    )
+    parser.recipe_flag("--n-critic", type=positive, help="critic updates for one of G")
+    parser.recipe_flag("--penalty", type=float, help="how much the slope counts")
     return parser
 
 

@@ -3,8 +3,9 @@
 Next: files.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 
 class UserError(ValueError):
@@ -13,6 +14,12 @@ class UserError(ValueError):
     def _render_traceback_(self) -> list[str]:
         """The same sentence in a notebook: IPython asks an error how it wants to be shown."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """ "; did you mean --batch-size?" for the name that is most like a mistyped one, or nothing."""
+    found = get_close_matches(word, list(names), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,15 @@ SMALL = 1 << 20  # bytes that anybody may promise: a set of a few blank pictures
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str], *, picture: bool = False) -> Iterator[Path]:
     """A temporary name to write to; after the block, its file stands at `path`, complete.
 
     A block that fails leaves what stood at `path` before. A crash can leave the temporary file
     behind; its name is always the same, so the next write to `path` overwrites it. An OSError
     becomes a UserError. Folders on the way to `path` are made.
+
+    On Windows a picture that a viewer holds open cannot be replaced, which is no reason to end a
+    run: a `picture` is then found beside it, under another name, and a warning says so.
     """
     path = Path(path)
     temporary, _ = leftovers_of(path)
@@ -45,11 +49,27 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             # show an empty file after a power cut.
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            _put(temporary, path, picture)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def _put(temporary: Path, path: Path, picture: bool) -> None:
+    """Give a finished file its name, or, if its place cannot be had, a picture a second one."""
+    try:
+        os.replace(temporary, path)
+    except PermissionError:
+        if not picture:
+            raise
+        beside = path.with_stem(f"{path.stem}-new")
+        os.replace(temporary, beside)
+        warnings.warn(
+            f"{path} cannot be replaced, as another program holds it open: the new picture is "
+            f"{beside}",
+            stacklevel=2,
+        )
 
 
 def refuse_unwritable(path: str | os.PathLike[str]) -> None:

@@ -240,6 +240,10 @@ class Tensor(Node):
     def tolist(self) -> Any:
         return self.array.tolist()
 
+    def storage(self) -> Tensor:
+        """All numbers, in a row: what torch's older scripts take their `tolist()` of."""
+        return self.detach().flatten()
+
     def numpy(self) -> np.ndarray:
         """The numbers as a NumPy array: the same memory if they are there already."""
         return self.backend.to_numpy(self.array)

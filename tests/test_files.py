@@ -32,6 +32,32 @@ def test_atomic_write_shows_all_or_nothing(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o666 & ~current_umask()
 
 
+def test_a_picture_that_a_viewer_holds_open_is_no_end_of_a_run(tmp_path, monkeypatch):
+    """Windows replaces no file that a program has open, unless that allows it."""
+    path = tmp_path / "grid.png"
+    path.write_text("old")
+    replace = os.replace
+
+    def like_windows(source, target):
+        if os.fspath(target) == os.fspath(path):
+            raise PermissionError(13, "Access is denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", like_windows)
+    with (
+        pytest.warns(UserWarning, match=r"holds it open: the new picture is .*grid-new\.png$"),
+        atomic_write(path, picture=True) as temporary,
+    ):
+        temporary.write_text("new")
+    assert path.read_text() == "old" and (tmp_path / "grid-new.png").read_text() == "new"
+    with (
+        pytest.raises(UserError, match=r"Cannot write .*Access is denied.*is untouched"),
+        atomic_write(path) as temporary,
+    ):
+        temporary.write_text("new")
+    assert path.read_text() == "old" and len(os.listdir(tmp_path)) == 2
+
+
 def test_a_place_that_cannot_be_written_is_found_at_once(tmp_path):
     path = tmp_path / "file.txt"
     refuse_unwritable(path)

@@ -5,6 +5,7 @@ convolution.py, resize.py, pooling.py, augment.py, maxout.py.
 """
 
 from minigan.functional.activations import (
+    elu,
     leaky_relu,
     log_softmax,
     relu,
@@ -38,6 +39,7 @@ __all__ = [
     "cross_entropy",
     "dropout",
     "dropout2d",
+    "elu",
     "embedding",
     "instance_norm",
     "interpolate",

@@ -1,4 +1,4 @@
-"""The functions between the layers: ReLU and its leaky kin, tanh, sigmoid, softplus, softmax.
+"""The functions between the layers: ReLU and its kin, tanh, sigmoid, softplus, softmax.
 
 Next: checks.py.
 """
@@ -52,6 +52,23 @@ class LeakyRectifierGradient(Elementwise):
 
     def dx(self, g: Tensor, y: Tensor, a: Tensor, x: Tensor) -> None:
         return None
+
+
+class ExponentialRectifier(Elementwise):
+    """y = x where x > 0, else α (eˣ − 1)        dL/dx = g where x > 0, else g · (y + α)
+
+    At 0 the derivative is α, as in torch.
+    """
+
+    def __init__(self, alpha: float) -> None:
+        self.alpha = alpha
+
+    def forward(self, x: Array) -> Array:
+        xp = backend_of(x).xp
+        return xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0)))
+
+    def dx(self, g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        return g * where(x > 0, 1, y + self.alpha)
 
 
 class HyperbolicTangent(Elementwise):
@@ -112,6 +129,12 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     """x where positive, else negative_slope · x (Maas, Hannun and Ng 2013)."""
     check_tensors("leaky_relu", input)
     return LeakyRectifier(negative_slope)(input)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where positive, else alpha · (eˣ − 1) (Clevert, Unterthiner and Hochreiter 2015)."""
+    check_tensors("elu", input)
+    return ExponentialRectifier(alpha)(input)
 
 
 def tanh(input: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ spectral_norm.py, summary.py, allowance.py, clipping.py, utils.py.
 
 from minigan.nn import functional, init, utils
 from minigan.nn.layers import (
+    ELU,
     AvgPool2d,
     Conv2d,
     ConvTranspose2d,
@@ -43,6 +44,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Dropout2d",
+    "ELU",
     "Embedding",
     "Flatten",
     "Identity",

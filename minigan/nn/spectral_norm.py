@@ -55,6 +55,8 @@ def spectral_norm(
         random = init.normal_(weight.like(weight.backend.xp.empty(size, weight.dtype)))
         setattr(module, f"{name}_{ending}", Buffer(rule.unit(random)))
     setattr(module, name, weight.detach())
+    # What is made anew before it is read is no state: a recording of a step need not compare it.
+    module.renewed = (*getattr(module, "renewed", ()), name)
     module.register_forward_pre_hook(rule)
     return module
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from minigan.backend import AdamStep
 from minigan.optim.optimizer import Optimizer
+from minigan.optim.settings import refuse_lacking
 from minigan.tensor import Array, Tensor
 
 Numbers = TypeVar("Numbers", Array, Tensor)
@@ -36,7 +37,9 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **lacking: Any,
     ) -> None:
+        refuse_lacking(self, lacking)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(params, lr)
 

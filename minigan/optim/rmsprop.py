@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from minigan.optim.flat import overwrite
 from minigan.optim.optimizer import Optimizer
+from minigan.optim.settings import refuse_lacking
 from minigan.tensor import Array, Tensor
 
 Numbers = TypeVar("Numbers", Array, Tensor)
@@ -38,7 +39,9 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        **lacking: Any,
     ) -> None:
+        refuse_lacking(self, lacking)
         self.alpha, self.eps, self.weight_decay = alpha, eps, weight_decay
         self.momentum, self.centered = momentum, centered
         super().__init__(params, lr)

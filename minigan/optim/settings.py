@@ -5,9 +5,11 @@ Next: flat.py.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
+from minigan.errors import did_you_mean
 from minigan.tensor import Tensor
 
 NOT_NEGATIVE = {
@@ -27,6 +29,32 @@ def check_not_negative(settings: Mapping[str, Any]) -> None:
         if not value >= 0:  # so that NaN, of which no comparison is true, does not pass
             wanted = "not be negative" if value < 0 else "be a number"
             raise ValueError(f"{words} must {wanted}, got {value}")
+
+
+FUSED = "leave it out: a step here is one walk over memory already"
+LACKING = {  # torch's arguments that no optimizer here has: what to do without them
+    "amsgrad": "leave it out: this is Adam as its paper has it",
+    "decoupled_weight_decay": "AdamW is not here; Adam's weight_decay adds to the gradient",
+    "maximize": "minimize the negative of what should grow",
+    "differentiable": "`formula` is an update that can be differentiated",
+    "foreach": FUSED,
+    "fused": FUSED,
+    "capturable": "leave it out: a step on a GPU is recorded as it is",
+}
+
+
+def refuse_lacking(optimizer: object, asked: Mapping[str, Any]) -> None:
+    """Raise TypeError for an argument that torch's optimizer has and this one lacks.
+
+    Switched off (False or None), as scripts from elsewhere spell it out, it changes nothing.
+    """
+    name = type(optimizer).__name__
+    for argument, value in asked.items():
+        if argument not in LACKING:
+            known = inspect.signature(type(optimizer)).parameters
+            raise TypeError(f"{name} has no argument {argument}{did_you_mean(argument, known)}")
+        if value:
+            raise TypeError(f"{name} has no {argument}={value}: {LACKING[argument]}")
 
 
 class Settled(Protocol):

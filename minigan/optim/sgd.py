@@ -10,6 +10,7 @@ from typing import Any
 
 from minigan.optim.flat import move
 from minigan.optim.optimizer import Optimizer
+from minigan.optim.settings import refuse_lacking
 from minigan.tensor import Array, Tensor
 
 
@@ -32,7 +33,9 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        **lacking: Any,
     ) -> None:
+        refuse_lacking(self, lacking)
         self.momentum, self.dampening = momentum, dampening
         self.weight_decay, self.nesterov = weight_decay, nesterov
         super().__init__(params, lr)

@@ -53,7 +53,7 @@ def save_losses(
         _draw(panels[1], values, beliefs, "D's output (probability of real)")
         panels[1].set_ylim(0, 1)
     panels[-1].set_xlabel("iteration (batches)")
-    with atomic_write(path) as temporary:
+    with atomic_write(path, picture=True) as temporary:
         figure.savefig(temporary, format="png")
 
 

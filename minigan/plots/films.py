@@ -50,7 +50,7 @@ def save_animation(
         "palette": bytes(first.getpalette() or b""),  # once for all, not again for each frame
         "optimize": False,
     }
-    with atomic_write(path) as temporary:
+    with atomic_write(path, picture=True) as temporary:
         first.save(temporary, format="GIF", save_all=True, **options)
 
 

@@ -39,7 +39,7 @@ def save_picture(path: PathLike, picture: np.ndarray, *, scale: int = 1) -> None
     path, scale = checked_name(path, ".png"), whole("scale", scale, 1)
     image = image_of(picture)
     image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
-    with atomic_write(path) as temporary:
+    with atomic_write(path, picture=True) as temporary:
         image.save(temporary, format="PNG", optimize=True)
 
 

@@ -328,7 +328,7 @@ def _drawn(figure: Figure) -> Picture:
 def _save(figure: Figure, path: PathLike) -> None:
     """As a PNG of 64 colors: they show no difference, and take a quarter of the space."""
     image = Image.fromarray(_drawn(figure)).quantize(64, dither=Image.Dither.NONE)
-    with atomic_write(path) as temporary:
+    with atomic_write(path, picture=True) as temporary:
         image.save(temporary, format="PNG", optimize=True)
 
 

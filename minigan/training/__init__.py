@@ -1,6 +1,7 @@
 """Training: the loop, and what a run needs around it: checkpoints, a folder, a progress bar.
 
-Read loop.py first, then options.py, command.py and session.py, which uses all the others.
+Read loop.py first, then options.py, parser.py, command.py and session.py, which uses all the
+others.
 """
 
 from minigan.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint

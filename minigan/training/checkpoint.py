@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from minigan.errors import UserError
+from minigan.errors import UserError, did_you_mean
 from minigan.files import atomic_write, leftovers_of, writing
 
 # safetensors writes several metadata entries in random order. One entry keeps the bytes of a file
@@ -105,7 +106,7 @@ def previous_of(path: str | os.PathLike[str]) -> Path:
 
 def _read(path: Path) -> Checkpoint:
     if not os.path.isfile(path):  # a pipe or a device would block or never end
-        raise UserError(f"There is no checkpoint file at {path}.")
+        raise UserError(f"there is no checkpoint file at {path}{_meant(path)}")
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get(HEADER_KEY, "null"))
@@ -122,6 +123,16 @@ def _read(path: Path) -> Checkpoint:
     if not intact:
         raise UserError(f"{path} is damaged: its contents do not match its checksum.")
     return Checkpoint(tensors, header["metadata"])
+
+
+def _meant(path: Path) -> str:
+    """What may have been meant by a path that is not there: "; did you mean mnist_gan?" """
+    while not path.parent.is_dir():  # the first name that is wrong
+        path = path.parent
+    with suppress(OSError):  # a folder that may not be looked into
+        beside = [other.name for other in path.parent.iterdir() if other.name != path.name]
+        return did_you_mean(path.name, beside)
+    return ""
 
 
 def _checksum(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from minigan.backend import automatic_backend, prepare_process
+from minigan.backend import prepare_process, set_num_threads
 from minigan.data.loader import DataLoader, ImageDataset
 from minigan.data.mnist import holds_idx
 from minigan.data.read import are_pictures, read_images
@@ -25,78 +25,65 @@ from minigan.evaluation.pictures import PictureReference
 from minigan.gans.base import GAN
 from minigan.training.console import patient_console
 from minigan.training.options import RunOptions
+from minigan.training.parser import (
+    Parser,
+    backend_name,
+    decay,
+    fraction,
+    natural,
+    path,
+    positive,
+    rate,
+)
 
 Recipe = TypeVar("Recipe")
 
 
-def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
-    return _whole_number(text, 1)
+WHAT, LONG, WHERE = "what to train", "how long", "where"  # the groups of --help
+LOOKING, MACHINE = "looking", "machine"
+LEAVES = {  # of a run; folder.py writes it
+    "config.json": "the settings",
+    "metrics.csv": "the losses",
+    "samples/": "pictures of the same noise as training goes on",
+    "progress.gif": "the samples as a film",
+    "losses.png": "the losses as curves",
+    "images.npy": "with --data: the pictures, as read; and images.npy.json, of which files",
+    "checkpoint.safetensors": "the networks: --resume goes on from it, other examples draw from it",
+    "evaluation.csv": "with --evaluate-every: the scores; best.safetensors is the best of them",
+}
 
 
-def natural(text: str) -> int:
-    """A whole number of at least 0, for argparse."""
-    return _whole_number(text, 0)
+class TrainingParser(Parser):
+    """What `training_parser` makes: it knows the recipes, and what each of them has."""
+
+    recipes: Mapping[str, Any]
+    recipe: str  # the name of the default one
+
+    def recipe_flag(self, flag: str, *, help: str, group: str = WHAT, **options: Any) -> None:
+        """Add a flag that changes a field of the recipe, unless these recipes have no such field.
+
+        What is parsed has it only if it is given. Its help says what the recipes have.
+        """
+        name = flag.removeprefix("--").replace("-", "_")
+        if all(hasattr(recipe, name) for recipe in self.recipes.values()):
+            text = f"{help} (default: {self.default_of(name)})"
+            self.group(group).add_argument(flag, default=argparse.SUPPRESS, help=text, **options)
+
+    def default_of(self, name: str) -> str:
+        """ "25; tutorial 200, dropout 40": of the default recipe, and of those that differ."""
+        if not self.recipes:
+            return "the recipe's"
+        values = {recipe: said(getattr(self.recipes[recipe], name)) for recipe in self.recipes}
+        own = values[self.recipe]
+        others = [f"{recipe} {value}" for recipe, value in values.items() if value != own]
+        return f"{own}; {', '.join(others)}" if others else own
 
 
-def _whole_number(text: str, least: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        message = f"must be a whole number of at least {least}, not {text!r}"
-        raise argparse.ArgumentTypeError(message)
-    return number
-
-
-def rate(text: str) -> float:
-    """A positive number, for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a positive number, not {text!r}")
-    return number
-
-
-def fraction(text: str) -> float:
-    """A number from 0 up to, but not including, 1, for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"must lie in [0, 1), not {text!r}")
-    return number
-
-
-def decay(text: str) -> float | None:
-    """A number from 0 up to, but not including, 1, or the word none, for argparse."""
-    return None if text == "none" else fraction(text)
-
-
-def path(text: str) -> Path:
-    """A path, for argparse; ~ is the user's home, which bash leaves alone behind --out=."""
-    return Path(text).expanduser() if text.startswith("~/") or text == "~" else Path(text)
-
-
-def backend_name(text: str) -> str:
-    """The name of a backend, for argparse: auto is settled here, with a line that says how."""
-    if text != "auto":
-        return text  # a wrong name, or a GPU that is not there, is refused where it is used
-    backend, says = automatic_backend()
-    print(says)
-    return backend.name
-
-
-class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the default of each flag that has one; switches have none to speak of."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        has_none = action.default is None or action.default is False
-        return action.help if has_none else super()._get_help_string(action)
+def said(value: Any) -> str:
+    """A recipe's value, as one would type it."""
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 DATA = (
@@ -115,47 +102,108 @@ def kinds(text: str) -> tuple[str, ...]:
 
 
 def training_parser(
-    description: str, *, out: str, data: str, adam: bool = True
-) -> argparse.ArgumentParser:
+    description: str,
+    *,
+    out: str,
+    data: str = DATA,
+    sizes: tuple[int, int] = (28, 32),
+    script: str = "",
+    recipes: Mapping[str, Any] | None = None,
+    recipe: str = "",
+    about: str = "",
+    examples: Sequence[str] = (),
+    leaves: Mapping[str, str] | None = None,
+) -> TrainingParser:
     """The flags of every example that trains; an example adds its own.
 
-    `out` is the default run folder; `data` says what --data takes; `adam`, whether its optimizer
-    has betas. Flags of the recipe are absent from what is parsed unless they are given.
+    `out` is the default run folder; `data` says what --data takes, and `sizes` in how many pixels
+    it is learned where no flag says so: digits, and pictures. `recipe` is the default one of
+    `recipes`, and `about` says what they are. Without recipes, as for a system that is not known
+    before the command line has been read, --help names no numbers. The rest is Parser's.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=Help)
-    add = parser.add_argument
-    add("--backend", type=backend_name, default="numpy", help="numpy, cupy (an NVIDIA GPU) or auto")
-    recipes = partial(add, default=argparse.SUPPRESS)
-    recipes("--epochs", type=positive, help="passes over the data (default: the recipe's)")
-    recipes("--batch-size", type=positive, help="images in a batch (default: the recipe's)")
-    recipes("--lr", type=rate, help="learning rate (default: the recipe's)")
-    if adam:
-        recipes("--beta1", type=fraction, help="Adam's first beta (default: the recipe's)")
-    recipes("--latent-dim", type=positive, help="numbers in a noise vector (default: the recipe's)")
-    recipes(
-        "--average",
-        type=decay,
-        help="also keep an average of G's weights, such as 0.999, or none (default: the recipe's)",
+    parser = TrainingParser(
+        script, description, examples=examples, leaves={**LEAVES, **(leaves or {})}
     )
-    add("--seed", type=natural, default=0, help="of weights, noise and batch order")
-    add("--max-steps", type=positive, help="end at this iteration, counted from the beginning")
-    add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
-    add("--checkpoint-every", type=positive, default=1000, help="iterations between checkpoints")
-    add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
-    add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
+    parser.recipes, parser.recipe = recipes or {}, recipe
+    add, flag = parser.group(WHAT).add_argument, parser.recipe_flag
+    if len(parser.recipes) > 1:
+        add("--recipe", choices=list(parser.recipes), default=recipe, help=about)
     add("--data", type=path, help=data)
-    add("--image-size", type=positive, help="pixels; other images are scaled to it")
-    add("--channels", type=int, choices=[1, 3], help="gray or color")
+    size = f"pixels (default: {sizes[0]} for digits, 32 for CIFAR-10, {sizes[1]} for pictures)"
+    add("--image-size", type=positive, help=size)
+    add("--channels", type=int, choices=[1, 3], help="gray or color (default: as they are)")
     add("--train-count", type=positive, help="learn from so many of the images only")
     add("--flip", action="store_true", help="mirror half of the images, in each epoch others")
     add("--augment", type=kinds, default=(), metavar="KIND,…", help=AUGMENT)
+    add("--seed", type=natural, default=0, help="of weights, noise and batch order")
+    flag("--batch-size", type=positive, help="images in a batch")
+    flag("--lr", type=rate, help="learning rate")
+    flag("--beta1", type=fraction, help="Adam's first beta")
+    flag("--latent-dim", type=positive, help="numbers in a noise vector")
+    flag("--average", type=decay, help="decay of the average of G's weights that is kept, or none")
+
+    group = parser.group(LONG)
+    group.description = minutes_of(script, recipe)
+    flag("--epochs", group=LONG, type=positive, help="passes over the data")
+    add = group.add_argument
+    add("--max-steps", type=positive, help="end at this iteration, counted from the beginning")
+
+    add = parser.group(WHERE).add_argument
     add("--out", type=path, default=Path(out), help="the run folder")
-    add("--resume", action="store_true", help="go on with the run in the folder")
-    add("--overwrite", action="store_true", help="replace the run in the folder")
-    add("--tensorboard", action="store_true", help="also write losses for TensorBoard")
-    add("--threads", type=positive, help="processor threads (default: all that may be used)")
+    add("--resume", action="store_true", help="go on with the run in the folder, bit for bit")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace the run in the folder; without either, a folder with a run is refused",
+    )
+    add("--checkpoint-every", type=positive, default=1000, help="iterations between checkpoints")
+
+    add = parser.group(LOOKING).add_argument
+    add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
+    add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
+    add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
+    add(
+        "--tensorboard",
+        action="store_true",
+        help='also write losses for TensorBoard; needs pip install "minigan[tensorboard]"',
+    )
+
+    machine_flags(parser)
+    parser.set_defaults(sizes=sizes)
+    add = parser.group(MACHINE).add_argument
     add("--detect-anomaly", action="store_true", help="name the op that makes the first NaN (slow)")
     return parser
+
+
+def machine_flags(parser: Parser) -> None:
+    """--backend, and --threads, which `use_threads` obeys."""
+    add = parser.group(MACHINE).add_argument
+    names = "numpy, cupy (an NVIDIA GPU) or auto"
+    add("--backend", type=backend_name, default="numpy", help=names)
+    add(
+        "--threads",
+        type=positive,
+        help="processor threads (default: all that may be used); --threads 1 where other programs "
+        "keep the machine busy, because threads that wait for each other are slower than one",
+    )
+
+
+def use_threads(flags: argparse.Namespace) -> None:
+    """Let --threads hold from here on, if it was given."""
+    if flags.threads:
+        set_num_threads(flags.threads)
+
+
+def minutes_of(script: str, recipe: str) -> str | None:
+    """How long the recipes of an example take, from the file that docs/examples.py writes of the
+    records of real runs; None where there is none."""
+    path = Path(script).parent / "minutes.json"
+    if not (script and path.is_file()):
+        return None
+    known = json.loads(path.read_text(encoding="utf-8")).get(Path(script).name, {})
+    parts = [f"about {known[recipe]} minutes of one core"] if recipe in known else []
+    parts += [f"--recipe {name} about {known[name]}" for name in known if name != recipe]
+    return "; ".join(parts) or None
 
 
 def with_flags(recipe: Recipe, flags: argparse.Namespace, **others: Any) -> Recipe:
@@ -171,9 +219,10 @@ def run_options(flags: argparse.Namespace) -> RunOptions:
     return RunOptions(**{name: getattr(flags, name) for name in names})
 
 
-def images_for(flags: argparse.Namespace, *, digits: int = 28, pictures: int = 32) -> ImageDataset:
-    """What --data names, as --image-size, --channels and --train-count want it, and where they are
-    not given in `digits` or `pictures` pixels. Decoded pictures are kept in the run folder."""
+def images_for(flags: argparse.Namespace) -> ImageDataset:
+    """What --data names, as --image-size, --channels and --train-count want it; where they do not
+    say, in the parser's `sizes`. Decoded pictures are kept in the run folder."""
+    digits, pictures = flags.sizes
     return read_images(
         flags.data,
         flags.image_size,

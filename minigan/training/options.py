@@ -1,8 +1,8 @@
 """What one run is asked to do around the training itself: where, how long, and what to write when.
 
 How the networks learn is the recipe's to say (gans/). Of what is here `augment` alone changes what
-an iteration computes: any system can be trained with it. Next: command.py, which reads these from
-a command line.
+an iteration computes: any system can be trained with it. Next: parser.py; command.py reads these
+from a command line.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from typing import Any, get_args, get_type_hints
 from minigan.errors import UserError, as_user_error
 from minigan.gans import GAN, SYSTEMS
 from minigan.training.checkpoint import check_plain
-from minigan.training.command import path, with_flags
+from minigan.training.command import with_flags
+from minigan.training.parser import Parser, path
 
 # What a system must have. The last two may be made in a constructor of its own instead: see GAN.
 METHODS = {
@@ -28,10 +29,10 @@ METHODS = {
 }
 
 
-def add_system_flag(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """The flag that names the file."""
+def add_system_flag(group: argparse._ActionsContainer, *, required: bool = False) -> None:
+    """The flag that names the file, in a group of --help."""
     what = "run this file, such as my_gan.py, which defines a system of your own"
-    parser.add_argument("--system", type=path, required=required, metavar="FILE", help=what)
+    group.add_argument("--system", type=path, required=required, metavar="FILE", help=what)
 
 
 def own_system(file: Path | None) -> type[GAN] | None:
@@ -116,7 +117,7 @@ NEEDED = {"epochs": "int", "batch_size": "int", "drop_last": "bool", "average": 
 COMMON = ("lr", "beta1", "latent_dim", "image_size", "channels")
 
 
-def add_settings_flags(parser: argparse.ArgumentParser, system: type[GAN]) -> None:
+def add_settings_flags(parser: Parser, system: type[GAN]) -> None:
     """A flag for each field that is a number, a word or a switch, unless the parser has one.
 
     `latent_dim: int = 128` becomes `--latent-dim N`; a bool has `--spectral` and `--no-spectral`.
@@ -130,7 +131,7 @@ def add_settings_flags(parser: argparse.ArgumentParser, system: type[GAN]) -> No
     if lacking:
         needs = ", ".join(lacking)
         raise UserError(f"the settings of {system.name!r} lack what a training goes by: {needs}")
-    group = parser.add_argument_group(f"settings of {system.name}")
+    group = parser.group(f"settings of {system.name}")
     for field in dataclasses.fields(system.settings):
         kinds = [kind for kind in get_args(hints[field.name]) if kind is not NoneType]
         kind = kinds[0] if len(kinds) == 1 else hints[field.name]  # of `float | None`: float
@@ -154,15 +155,8 @@ def add_settings_flags(parser: argparse.ArgumentParser, system: type[GAN]) -> No
 
 
 def own_settings(system: type[GAN], flags: argparse.Namespace, **others: Any) -> Any:
-    """The system's settings, with the values of the flags, and with those of `others` it has.
-
-    Raises UserError if a flag was given for a field that the settings lack.
-    """
+    """The system's settings, with the values of the flags, and with those of `others` it has."""
     names = {field.name for field in dataclasses.fields(system.settings)}
-    for name in ("lr", "beta1", "latent_dim"):  # the others say how large the pictures shall be
-        if name not in names and getattr(flags, name, None) is not None:
-            flag = f"--{name.replace('_', '-')}"
-            raise UserError(f"{flag}: the settings of {system.name!r} have no {name}")
     return with_flags(
         system.settings, flags, **{name: value for name, value in others.items() if name in names}
     )

@@ -39,7 +39,7 @@ from contenders.data import write_arrays
 from contenders.report import Results, markdown, summary
 
 from minigan.backend.numpy.threads import usable_cores
-from minigan.errors import UserError
+from minigan.errors import UserError, did_you_mean
 from minigan.training.command import positive, run_command
 
 GROWING = ["minigan", "torch-eager", "torch-channels-last"]  # who is asked how cost grows
@@ -254,7 +254,9 @@ def chosen(options: argparse.Namespace) -> list[Step | Operation]:
     texts = [text.lower() for text in options.only or [""]]
     found = [case for case in cases if any(text in case.name.lower() for text in texts)]
     if not found:
-        raise UserError(f"no case is called {' or '.join(options.only)}: see --list")
+        meant = did_you_mean(options.only[0], [case.name for case in cases])
+        names = "--quick --list" if quick else "--list"  # quick cases are others
+        raise UserError(f"no case is called {' or '.join(options.only)}{meant} (see {names})")
     return found
 
 

@@ -35,6 +35,10 @@ def test_normalize():
     x = minigan.tensor(np.full((2, 2, 2), 0.75, np.float32))
     y = transforms.Normalize([0.5, 0.25], [0.5, 0.25])(x)
     assert y[0].tolist() == [[0.5] * 2] * 2 and y[1].tolist() == [[2] * 2] * 2
+    gray = transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))(x[:1])
+    assert gray.shape == (1, 2, 2) and gray[0].tolist() == [[0.5] * 2] * 2
+    with pytest.raises(ValueError, match="has 3 means and 3 stds for 1 channels"):
+        transforms.Normalize((0.4, 0.5, 0.6), (0.5, 0.5, 0.5))(x[:1])
     with pytest.raises(ValueError, match="has 3 means and 3 stds for 2 channels"):
         transforms.Normalize([0.5] * 3, [0.5] * 3)(x)
     with pytest.raises(TypeError, match="put ToTensor before it"):

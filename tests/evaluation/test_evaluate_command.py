@@ -119,7 +119,7 @@ def test_another_data_set_is_noted(command, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: folder / "none.safetensors", "There is no checkpoint"),
+        (lambda folder: folder / "none.safetensors", "there is no checkpoint"),
         (lambda folder: save(MLPGAN(Recipe(image_shape=(3, 8, 8), **SMALL)), folder), "--count"),
         (lambda folder: save(MLPGAN(Recipe(**SMALL)), folder, system="vae"), "no system"),
     ],

@@ -19,6 +19,8 @@ ACTIVATIONS = {
     "leaky_relu 0": (lambda x: F.leaky_relu(x, 0.0), lambda x: theirs.leaky_relu(x, 0.0)),
     "leaky_relu 1.5": (lambda x: F.leaky_relu(x, 1.5), lambda x: theirs.leaky_relu(x, 1.5)),
     "leaky_relu -0.3": (lambda x: F.leaky_relu(x, -0.3), lambda x: theirs.leaky_relu(x, -0.3)),
+    "elu": (F.elu, theirs.elu),
+    "elu 0.5": (lambda x: F.elu(x, 0.5), lambda x: theirs.elu(x, 0.5)),
     "tanh": (F.tanh, torch.tanh),
     "sigmoid": (F.sigmoid, torch.sigmoid),
     "softplus": (F.softplus, theirs.softplus),

@@ -30,6 +30,8 @@ LAYERS = [
     ("ReLU", (), {}, VECTORS),
     ("LeakyReLU", (), {}, VECTORS),
     ("LeakyReLU", (0.2,), {}, VECTORS),
+    ("ELU", (), {}, IMAGES),
+    ("ELU", (0.5,), {}, VECTORS),
     ("Tanh", (), {}, IMAGES),
     ("Sigmoid", (), {}, IMAGES),
     ("Softplus", (), {}, IMAGES),
@@ -88,7 +90,8 @@ def test_layer_is_torch_s(backend, name, arguments, options, x):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"), [("ReLU", (True,)), ("LeakyReLU", (0.2, True)), ("Dropout", (0.3, True))]
+    ("name", "arguments"),
+    [("ReLU", (True,)), ("LeakyReLU", (0.2, True)), ("ELU", (1.0, True)), ("Dropout", (0.3, True))],
 )
 def test_inplace_is_accepted_and_overwrites_nothing(name, arguments):
     layer = getattr(nn, name)(*arguments)

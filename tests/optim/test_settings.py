@@ -1,5 +1,6 @@
 """Tests of an optimizer's settings: what is refused, and torch's way to them."""
 
+import inspect
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from pair import Pair, T, each
 from minigan import nn
 from minigan.errors import UserError
 from minigan.optim import SGD, Adam, RMSprop
+from minigan.tensor import Tensor
 
 
 @each
@@ -191,3 +193,19 @@ def test_parameter_groups_are_refused_with_what_to_do():
     with pytest.raises(TypeError, match=words):
         SGD([{"params": [nn.Parameter(np.ones(3))], "lr": 0.2}])
     assert len(optimizer.params) == 1
+
+
+@pytest.mark.parametrize("make", [SGD, RMSprop, Adam])
+def test_what_torch_has_and_we_lack_is_refused_with_what_to_do(make):
+    ours = inspect.signature(make).parameters
+    theirs = inspect.signature(getattr(T, make.__name__)).parameters
+    lacking = [name for name in theirs if name not in ours]
+    assert len(lacking) >= 4
+    for name in lacking:
+        make(
+            [Tensor([1.0], requires_grad=True)], **{name: theirs[name].default}
+        )  # nothing is asked for
+        with pytest.raises(TypeError, match=f"^{make.__name__} has no {name}=True: .{{20}}"):
+            make([Tensor([1.0], requires_grad=True)], **{name: True})
+    with pytest.raises(TypeError, match="has no argument weight_deacy; did you mean weight_decay?"):
+        make([Tensor([1.0], requires_grad=True)], weight_deacy=0.1)

@@ -245,6 +245,16 @@ def test_places_that_are_no_files(place):
     fails_clearly(place)
 
 
+def test_a_mistyped_run_is_told_what_was_probably_meant(tmp_path):
+    (tmp_path / "mnist_gan").mkdir()
+    says = "there is no checkpoint file at .*mnits_gan.*; did you mean mnist_gan[?]$"
+    for path in (tmp_path / "mnits_gan", tmp_path / "mnits_gan" / "checkpoint.safetensors"):
+        with pytest.raises(UserError, match=says):
+            load_checkpoint(path)
+    with pytest.raises(UserError, match="no checkpoint file at .*zebra$"):
+        load_checkpoint(tmp_path / "zebra")
+
+
 def test_a_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     fails_clearly(tmp_path / "pipe")

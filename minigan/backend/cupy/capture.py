@@ -148,9 +148,12 @@ def held_by(owner: Any, backend: Recorder) -> tuple[list[Any], list[Any]]:
             seen.add(id(thing))
             if isinstance(thing, list | tuple):
                 left += thing
+            elif isinstance(thing, dict):
+                left += thing.values()
             else:
-                parts = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
-                left += parts.values()
+                parts = getattr(thing, "__dict__", {})
+                renewed = parts.get("renewed", ())  # of a module: see nn/spectral_norm.py
+                left += [part for name, part in parts.items() if name not in renewed]
     return found, tensors
 
 

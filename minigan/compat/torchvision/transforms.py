@@ -57,7 +57,11 @@ class ToTensor:
 
 
 class Normalize:
-    """(x − mean) / std, with a mean and a std for each channel of (…, C, H, W)."""
+    """(x − mean) / std, with a mean and a std for each channel of (…, C, H, W).
+
+    Three equal numbers do for gray images, too, as in torchvision before 0.3: many scripts of then
+    have them.
+    """
 
     def __init__(
         self, mean: Sequence[float] | float, std: Sequence[float] | float, inplace: bool = False
@@ -70,6 +74,8 @@ class Normalize:
         if not isinstance(x, Tensor):
             raise TypeError(f"Normalize takes a tensor, not {_kind(x)}: put ToTensor before it")
         mean, std = (np.asarray(v, x.dtype).reshape(-1, 1, 1) for v in (self.mean, self.std))
+        if x.shape[-3] == 1 and len(np.unique(mean)) == len(np.unique(std)) == 1:
+            mean, std = mean[:1], std[:1]
         if max(len(mean), len(std)) > x.shape[-3]:
             raise ValueError(
                 f"Normalize has {len(mean)} means and {len(std)} stds for {x.shape[-3]} channels; "

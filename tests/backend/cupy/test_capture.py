@@ -90,6 +90,25 @@ def test_labels_are_part_of_a_batch(gpu: Any) -> None:
     assert play.failed is False
 
 
+def test_a_weight_that_each_pass_makes_anew_is_recorded_too(gpu: Any) -> None:
+    """Spectral norm's: a new array in each pass, and on the host until the first one."""
+    systems = []
+    for _ in range(2):
+        gan = MLPGAN(SMALL, seed=3, backend=gpu)
+        minigan.manual_seed(3)
+        for layer in gan.discriminator.modules():
+            if isinstance(layer, nn.Linear):
+                nn.utils.spectral_norm(layer)
+        gan.adopt(gan.generator, gan.discriminator)
+        systems.append(gan)
+    eager, recorded = systems
+    play = gpu.compiled(recorded.play_round)
+    batches = [6] * 6
+    assert played(play, gpu, batches) == played(eager.play_round, gpu, batches)
+    assert [recording.graph is not None for recording in play.recordings.values()] == [True]
+    assert_equal_states(recorded, eager)
+
+
 def test_losses_that_were_handed_out_stay_what_they_were(gpu: Any) -> None:
     gan = MLPGAN(SMALL, seed=3, backend=gpu)
     play = gpu.compiled(gan.play_round)

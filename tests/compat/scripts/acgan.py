@@ -4,14 +4,12 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torchvision.transforms as transforms
-from start import equal
 from torch.autograd import Variable
 from torchvision import datasets
 
 cuda = True if torch.cuda.is_available() else False
 Tensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
 LongTensor = torch.cuda.LongTensor if cuda else torch.LongTensor
-losses = []
 
 dataloader = torch.utils.data.DataLoader(
     datasets.MNIST(
@@ -80,7 +78,7 @@ class Discriminator(nn.Module):
 
 adversarial_loss = torch.nn.BCELoss()
 auxiliary_loss = torch.nn.CrossEntropyLoss()
-generator, discriminator = equal(Generator(), 1), equal(Discriminator(), 2)
+generator, discriminator = Generator(), Discriminator()
 
 if cuda:
     generator.cuda()
@@ -117,4 +115,3 @@ for i, (imgs, labels) in enumerate(dataloader):
     d_acc = np.mean(np.argmax(pred, axis=1) == gt)
     d_loss.backward()
     optimizer_D.step()
-    losses += [d_loss.item(), g_loss.item(), float(d_acc)]

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torchvision.transforms as transforms
-from start import equal
 from torch.autograd import Variable
 from torchvision import datasets
 from torchvision.utils import save_image
@@ -12,7 +11,6 @@ from torchvision.utils import save_image
 cuda = True if torch.cuda.is_available() else False
 Tensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
 LongTensor = torch.cuda.LongTensor if cuda else torch.LongTensor
-losses = []
 
 dataloader = torch.utils.data.DataLoader(
     datasets.MNIST(
@@ -64,7 +62,7 @@ class Discriminator(nn.Module):
 
 
 adversarial_loss = torch.nn.MSELoss()
-generator, discriminator = equal(Generator(), 1), equal(Discriminator(), 2)
+generator, discriminator = Generator(), Discriminator()
 
 if cuda:
     generator.cuda()
@@ -95,7 +93,6 @@ for i, (imgs, labels) in enumerate(dataloader):
     d_loss = (d_real_loss + d_fake_loss) / 2
     d_loss.backward()
     optimizer_D.step()
-    losses += [d_loss.item(), g_loss.item()]
 labels = Variable(LongTensor(np.array([num for _ in range(3) for num in range(3)])))
 z = Variable(Tensor(np.random.normal(0, 1, (9, 10))))
 save_image(generator(z, labels).data, "digits.png", nrow=3, normalize=True)

@@ -4,13 +4,11 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torchvision.transforms as transforms
-from start import equal
 from torch.autograd import Variable
 from torchvision import datasets
 
 cuda = True if torch.cuda.is_available() else False
 Tensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
-losses = []
 
 dataloader = torch.utils.data.DataLoader(
     datasets.MNIST(
@@ -78,8 +76,6 @@ adversarial_loss = torch.nn.BCELoss()
 generator, discriminator = Generator(), Discriminator()
 generator.apply(weights_init_normal)
 discriminator.apply(weights_init_normal)
-equal(generator, 1)
-equal(discriminator, 2)
 
 if cuda:
     generator.cuda()
@@ -108,4 +104,3 @@ for i, (imgs, _) in enumerate(dataloader):
     )
     d_loss.backward()
     optimizer_D.step()
-    losses += [d_loss.item(), g_loss.item()]

@@ -10,7 +10,6 @@ import torch.utils.data
 import torchvision.datasets as dset
 import torchvision.transforms as transforms
 import torchvision.utils as vutils
-from start import equal
 
 torch.manual_seed(999)
 cudnn.benchmark = True
@@ -54,7 +53,7 @@ class Generator(nn.Module):
         return self.main(input)
 
 
-netG = equal(nn.DataParallel(Generator(1)).to(device), 1)
+netG = nn.DataParallel(Generator(1)).to(device)
 netD = nn.Sequential(
     nn.Conv2d(1, 4, 4, 2, 1, bias=False),
     nn.LeakyReLU(0.2, inplace=True),
@@ -64,12 +63,11 @@ netD = nn.Sequential(
     nn.Conv2d(8, 1, 4, 1, 0, bias=False),
     nn.Sigmoid(),
 )
-netD = equal(netD.to(device), 2)
+netD = netD.to(device)
 criterion = nn.BCELoss()
 fixed_noise = torch.randn(16, 10, 1, 1, device=device)
 optimizerD = optim.Adam(netD.parameters(), lr=0.0002, betas=(0.5, 0.999))
 optimizerG = optim.Adam(netG.parameters(), lr=0.0002, betas=(0.5, 0.999))
-losses = []
 for i, data in enumerate(dataloader, 0):
     netD.zero_grad()
     real_cpu = data[0].to(device)
@@ -90,7 +88,6 @@ for i, data in enumerate(dataloader, 0):
     errG = criterion(netD(fake).view(-1), label)
     errG.backward()
     optimizerG.step()
-    losses += [(errD_real + errD_fake).item(), errG.item(), D_x]
 with torch.no_grad():
     vutils.save_image(netG(fixed_noise).detach(), "fake.png", normalize=True)
 torch.save(netG.state_dict(), "netG.pth")

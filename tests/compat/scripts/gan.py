@@ -4,14 +4,12 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torchvision.transforms as transforms
-from start import equal
 from torch.autograd import Variable
 from torchvision import datasets
 from torchvision.utils import save_image
 
 cuda = True if torch.cuda.is_available() else False
 Tensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
-losses = []
 
 dataloader = torch.utils.data.DataLoader(
     datasets.MNIST(
@@ -59,7 +57,7 @@ class Discriminator(nn.Module):
 
 
 adversarial_loss = torch.nn.BCELoss()
-generator, discriminator = equal(Generator(), 1), equal(Discriminator(), 2)
+generator, discriminator = Generator(), Discriminator()
 
 if cuda:
     generator.cuda()
@@ -89,5 +87,4 @@ for epoch in range(2):
         d_loss.backward()
         optimizer_D.step()
         print("[D loss: %f] [G loss: %f]" % (d_loss.item(), g_loss.item()))
-        losses += [d_loss.item(), g_loss.item()]
     save_image(gen_imgs.data[:25], "%d.png" % epoch, nrow=5, normalize=True)

@@ -4,14 +4,12 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torchvision.transforms as transforms
-from start import equal
 from torch.autograd import Variable
 from torchvision import datasets
 from torchvision.utils import save_image
 
 cuda = True if torch.cuda.is_available() else False
 Tensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
-losses = []
 
 dataloader = torch.utils.data.DataLoader(
     datasets.MNIST(
@@ -58,7 +56,7 @@ class Discriminator(nn.Module):
         return self.model(img.view(img.size(0), -1))
 
 
-generator, discriminator = equal(Generator(), 1), equal(Discriminator(), 2)
+generator, discriminator = Generator(), Discriminator()
 
 if cuda:
     generator.cuda()
@@ -78,14 +76,12 @@ for i, (imgs, _) in enumerate(dataloader):
     optimizer_D.step()
     for p in discriminator.parameters():
         p.data.clamp_(-0.05, 0.05)
-    losses.append(loss_D.item())
     if i % 2 == 0:
         optimizer_G.zero_grad()
         gen_imgs = generator(z)
         loss_G = -torch.mean(discriminator(gen_imgs))
         loss_G.backward()
         optimizer_G.step()
-        losses.append(loss_G.item())
     if batches_done % 2 == 0:
         save_image(gen_imgs.data[:25], "%d.png" % batches_done, nrow=5, normalize=True)
     batches_done += 1

@@ -5,13 +5,11 @@ import torch
 import torch.autograd as autograd
 import torch.nn as nn
 import torchvision.transforms as transforms
-from start import equal
 from torch.autograd import Variable
 from torchvision import datasets
 
 cuda = True if torch.cuda.is_available() else False
 Tensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
-losses = []
 
 dataloader = torch.utils.data.DataLoader(
     datasets.MNIST(
@@ -58,7 +56,7 @@ class Discriminator(nn.Module):
         return self.model(img.view(img.size(0), -1))
 
 
-generator, discriminator = equal(Generator(), 1), equal(Discriminator(), 2)
+generator, discriminator = Generator(), Discriminator()
 
 if cuda:
     generator.cuda()
@@ -101,4 +99,3 @@ for i, (imgs, _) in enumerate(dataloader):
     g_loss = -torch.mean(discriminator(generator(z)))
     g_loss.backward()
     optimizer_G.step()
-    losses += [d_loss.item(), g_loss.item()]
