@@ -102,29 +102,48 @@ def tutorials_line(loader: DataLoader, epochs: int) -> Callable[[Report], str]:
 def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -> None:
     """The pictures of the finished run, besides its samples and losses."""
     out = options.out
-    # By lot: the first by name may all be of one kind.
-    order = Random(0).permutation(len(loader.dataset))
+    # A fair draw, the same for a seed: the first files of a folder are often of one kind.
+    order = Random(options.seed).fork("pictures").permutation(len(loader.dataset))
     real, _ = loader.batch(order[:SEARCHED])
     shown = real[:SHOWN]
-    plots.save_grid(out / "training_images.png", shown, columns=8, scale=2)
-    plots.real_beside_fake(out / "real_beside_fake.png", shown, same_noise(gan), columns=8, scale=2)
+    played = loader.epoch * len(loader) + loader.position // loader.batch_size
+    drawn = f"{len(shown)} of {len(loader.dataset):,} training images, drawn with seed"
+    plots.save_grid(
+        out / "training_images.png", shown, columns=8, scale=2, caption=f"{drawn} {options.seed}"
+    )
+    plots.real_beside_fake(
+        out / "real_beside_fake.png",
+        shown,
+        same_noise(gan),
+        columns=8,
+        scale=2,
+        caption=f"a draw of the training images; generated after {played:,} iterations",
+    )
 
     gan.discriminator.eval()
     layers = gan.discriminator.features(real)
-    plots.save_picture(
-        out / "discriminator_filters.png",
-        plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12),
-    )
+    filters = plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12)
+    says = "kernels of D's first layer: gray 0, white +, black -"
+    plots.save_picture(out / "discriminator_filters.png", plots.captioned(filters, says))
     for number, maps in enumerate(layers, 1):
         page = plots.activation_grid(maps.numpy()[0, :SHOWN], columns=8)
-        plots.save_picture(out / f"discriminator_layer_{number}.png", page)
+        says = f"layer {number} of D: its maps of the first training image; bright: responds most"
+        plots.save_picture(out / f"discriminator_layer_{number}.png", plots.captioned(page, says))
     # Which images make a deep feature respond most? One feature a row.
     strength = layers[-1].numpy().max(axis=(2, 3))  # (N, maps, H, W) -> (N, maps)
     strongest = np.argsort(-strength[:, :8], axis=0)[:8].T  # -> (8 features, 8 images)
-    images = real.numpy()[strongest.ravel()]
-    plots.save_grid(out / "discriminator_strongest.png", images, columns=8, scale=2)
-    drawn = [path.name for path in out.glob("discriminator_*.png")]
-    note_drawn(out, ["training_images.png", "real_beside_fake.png", *drawn])
+    features, ranks = strongest.shape
+    places = [(i, rank) for i in range(features) for rank in range(ranks)]
+    plots.save_grid(
+        out / "discriminator_strongest.png",
+        real.numpy()[strongest.ravel()],
+        columns=ranks,
+        scale=2,
+        labels=[f"#{rank + 1}" if rank else f"map {i + 1}" for i, rank in places],
+        caption="a row: the training images to which one map of D's last layer responds most",
+    )
+    made = [path.name for path in out.glob("discriminator_*.png")]
+    note_drawn(out, ["training_images.png", "real_beside_fake.png", *made])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -129,6 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         def progress(stage: str) -> None:
             bar.set_description(stage)
             bar.update()
+            if bar.disable:  # no terminal: a line for each stage
+                print(stage, "…", file=sys.stderr, flush=True)
 
         if options.fit and gan:  # the first, as not every system can
             averaged = gan.average is not None

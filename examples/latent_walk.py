@@ -119,10 +119,18 @@ def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> 
     """Pages and films of the walks from the even to the odd vectors."""
     pairs = list(zip(vectors[0::2], vectors[1::2], strict=True))
     look: dict[str, Any] = {"value_range": painter.gan.value_range}
-    for name, spherical in (("linear", False), ("spherical", True)):
+    ways = (("linear", "straight lines", False), ("spherical", "great circles", True))
+    for name, way, spherical in ways:
         page = [latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
         images = painter(np.concatenate(page))
-        plots.save_grid(options.out / f"walk_{name}.png", images, options.steps, **look)
+        says = f"{way}: each row leads from one random vector, on the left, to another"
+        plots.save_grid(
+            options.out / f"walk_{name}.png",
+            images,
+            options.steps,
+            caption=says,
+            **look,
+        )
         film = [latent_walk(*pair, options.frames, spherical=spherical) for pair in pairs]
         frames = [painter(step) for step in np.stack(film, axis=1)]  # (frames, walks, *latent)
         there = [plots.image_grid(frame, scale=None, **look) for frame in frames]
@@ -152,7 +160,9 @@ def calculate(painter: Painter, choices: np.ndarray, options: argparse.Namespace
     images[[caption == "blank" for caption in captions]] = painter.gan.value_range[0]
     captions = [caption.replace("blank", "") for caption in captions]
     look: dict[str, Any] = {"value_range": painter.gan.value_range, "scale": None}
-    plots.save_grid(options.out / "arithmetic.png", images, columns, labels=captions, **look)
+    says = "rows: the groups, their mean at the end; last: the sum of the means, also with noise"
+    out = options.out / "arithmetic.png"
+    plots.save_grid(out, images, columns, labels=captions, caption=says, **look)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -167,13 +177,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         painter(choices),
         columns=8,
         labels=range(CHOICES),
+        caption="numbers for --plus and --minus",
         scale=None,
         value_range=painter.gan.value_range,
     )
     if options.plus or options.minus:
         calculate(painter, choices, options)
     note_drawn(options.out, DRAWN)
-    print(f"drew walks and choices in {options.out}")
+    made = [name for name in DRAWN if (options.out / name).exists()]
+    print(f"drew {', '.join(made)} in {options.out}")
 
 
 if __name__ == "__main__":

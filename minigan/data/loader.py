@@ -283,6 +283,11 @@ class DataLoader:
         return (self.batch(order[start : start + self.batch_size]) for start in starts)
 
     @property
+    def dealt(self) -> int:
+        """Batches dealt so far, from the very first: where the bookmark lies, as one number."""
+        return self.epoch * len(self) + self.position // self.batch_size
+
+    @property
     def smallest_batch(self) -> int:
         """Images in the smallest batch of an epoch, the last one."""
         left_over = 0 if self.drop_last else len(self.dataset) % self.batch_size

@@ -68,6 +68,8 @@ class GAN(metaclass=Built):
 
     name: ClassVar[str]
     loss_unit: ClassVar[str] = "nats"  # of what `step` returns as losses, for the curves
+    # What the losses are where D can tell nothing and says ½ of every image: lines in the curves.
+    losses_at_rest: ClassVar[Mapping[str, float]] = {}
     value_range: tuple[float, float] = (-1.0, 1.0)  # black and white in the images it learns from
 
     settings: Any

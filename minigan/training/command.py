@@ -42,7 +42,7 @@ Recipe = TypeVar("Recipe")
 WHAT, LONG, WHERE = "what to train", "how long", "where"  # the groups of --help
 LOOKING, MACHINE = "looking", "machine"
 LEAVES = {  # of a run; folder.py writes it
-    "config.json": "the settings",
+    "config.json": "the settings, and how the run was started",
     "metrics.csv": "the losses",
     "samples/": "pictures of the same noise as training goes on",
     "progress.gif": "the samples as a film",
@@ -50,6 +50,8 @@ LEAVES = {  # of a run; folder.py writes it
     "images.npy": "with --data: the pictures, as read; and images.npy.json, of which files",
     "checkpoint.safetensors": "the networks: --resume goes on from it, other examples draw from it",
     "evaluation.csv": "with --evaluate-every: the scores; best.safetensors is the best of them",
+    "evaluation.png": "with --evaluate-every: the scores as curves",
+    "gradients.csv": "with --watch-gradients: the norms, and in gradients.png their curves",
 }
 
 
@@ -159,13 +161,24 @@ def training_parser(
     add("--checkpoint-every", type=positive, default=1000, help="iterations between checkpoints")
 
     add = parser.group(LOOKING).add_argument
-    add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
+    add(
+        "--sample-every",
+        type=positive,
+        default=500,
+        help="iterations between sample pictures, which also come at 1, 2, 5, 10, … at first",
+    )
     add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
     add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
     add(
         "--tensorboard",
         action="store_true",
-        help='also write losses for TensorBoard; needs pip install "minigan[tensorboard]"',
+        help="also write losses, pictures and histograms for TensorBoard; needs pip install "
+        '"minigan[tensorboard]"',
+    )
+    add(
+        "--watch-gradients",
+        action="store_true",
+        help="also write the norms of each parameter's gradient and weights, and chart them",
     )
 
     machine_flags(parser)

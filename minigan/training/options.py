@@ -26,5 +26,6 @@ class RunOptions:
     threads: int | None = None  # processor threads; None: all that may be used
     resume: bool = False  # go on with the run in the folder
     overwrite: bool = False  # replace the run in the folder
-    tensorboard: bool = False  # also write losses for TensorBoard
+    tensorboard: bool = False  # also write losses, pictures and histograms for TensorBoard
+    watch_gradients: bool = False  # also write each parameter's gradient and weight norms
     detect_anomaly: bool = False  # name the op that makes the first NaN (slow)

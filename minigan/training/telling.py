@@ -115,7 +115,8 @@ def going_on(*flags: str) -> list[str]:
 
     Empty where that was no program in a file, but a notebook or a prompt.
     """
-    if not (sys.argv and Path(sys.argv[0]).is_file()) or Path(sys.argv[0]).stem == "ipykernel":
+    program = Path(sys.argv[0]) if sys.argv else Path()
+    if not program.is_file() or program.name.startswith("ipykernel"):
         return []
     words = [word for word in sys.orig_argv if word not in ("--resume", "--overwrite")]
     return [*words, *flags, "--resume"]

@@ -86,6 +86,18 @@ def test_the_results_lie_beside_the_checkpoint(command, tmp_path, capsys):
     assert again["columns"]["generator"]["scores"] != one
 
 
+def test_an_average_is_also_scored_with_statistics_of_its_own(command, tmp_path):
+    gan = MLPGAN(Recipe(**SMALL | {"generator_widths": (8, 8)}))  # the second has batch norm
+    gan.keep_average(0.9)
+    gan.averaged_generator.model[3].running_var.array[...] = 7
+    path = save(gan, tmp_path)
+    assert command(path, *FEW, "--measure-statistics") == 0
+    columns = json.loads((tmp_path / "evaluation.json").read_text())["columns"]
+    assert list(columns) == ["generator", "average", "average, statistics anew"]
+    copied, anew = (columns[name]["scores"] for name in list(columns)[1:])
+    assert copied["frechet_distance"] != anew["frechet_distance"]
+
+
 def test_a_conditional_system_is_also_fitted(command, small_reference, tmp_path, capsys):
     gan = ConditionalGAN(ConditionalRecipe(**SMALL))
     path = save(gan, tmp_path)
