@@ -4,7 +4,7 @@ The two networks chase each other around the point where both would rest. The av
 lies nearer to that point than any place on it, so it often draws better (Yazıcı et al. 2019, "The
 Unusual Effectiveness of Averaging in GAN Training").
 
-Next: gan.py, the first game.
+Next: augmentation.py.
 """
 
 from __future__ import annotations
