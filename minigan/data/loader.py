@@ -200,7 +200,7 @@ class DataLoader:
     `seed` and on the number of the epoch, on nothing else: not on the backend, and not on what else
     draws random numbers. A place in the stream of batches is therefore two numbers, `epoch` and
     `position`, and `deal` goes on from there, in this process or, through `state_dict`, in another
-    one. `minigan.training.train` deals, and so does a loop of one's own that shall go on exactly
+    one. `minigan.training.train` deals, and so does a loop of one's own that should go on exactly
     where it was stopped:
 
         while loader.epoch < epochs:

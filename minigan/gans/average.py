@@ -30,7 +30,7 @@ class Average:
     """
 
     def __init__(self, network: Module, *, shared: list[Any]) -> None:
-        """`shared` are objects that the copy shall hold as well, not copies of them."""
+        """`shared` are objects that the copy should hold as well, not copies of them."""
         known = {id(each): each for each in shared}
         self.network = copy.deepcopy(network, known).requires_grad_(False)
         self.weights = _pairs(self.network.parameters(), network.parameters())

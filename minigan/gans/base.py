@@ -226,7 +226,7 @@ class GAN(metaclass=Built):
 
     @contextmanager
     def _averaged(self, averaged: bool | None) -> Iterator[None]:
-        """Inside, the averaged generator stands in for the generator, where it shall."""
+        """Inside, the averaged generator stands in for the generator, where it is asked for."""
         if averaged is False or (averaged is None and self.averaged_generator is None):
             yield
             return
