@@ -113,7 +113,8 @@ def run(
     if recipe.average is not None:
         gan.keep_average(recipe.average)
         config["average"] = recipe.average
-    refuse_differences({"settings": config, "data": loader.dataset.digest()})
+    if ranks().size > 1:
+        refuse_differences({"settings": config, "data": loader.dataset.digest()})
     if ranks().rank > 0:
         follower = Follower(gan, loader, options, config)
         return follower.carry_out(None)
