@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import experiment_tables
+import scaling_tables
 from intervals import half_width, student
 from layout import minus, table
 
@@ -647,8 +648,9 @@ def of_sentence(files: Files, name: str) -> str:
 
 def made_table(files: Files, name: str) -> str:
     """The table of that name: an experiment's, one of this file, or a transcribed one."""
-    if name in experiment_tables.TABLES:
-        file, make = experiment_tables.TABLES[name]
+    made_elsewhere = experiment_tables.TABLES | scaling_tables.TABLES
+    if name in made_elsewhere:
+        file, make = made_elsewhere[name]
         found = files.read(file)
         return make(found) if found is not None else "(This has not been measured yet.)"
     return TABLES[name](files) if name in TABLES else earlier_table(name, files)

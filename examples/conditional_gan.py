@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from minigan import plots
+from minigan.distributed import ranks
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.conditional_gan import RECIPES, ConditionalGAN
@@ -46,6 +47,8 @@ def one_class_per_column(gan: GAN) -> Tensor:
 
 def draw_class(options: argparse.Namespace) -> None:
     """A page of one class, from the checkpoint of the run."""
+    if ranks().rank > 0:  # one page is enough
+        return
     gan = load_gan(options.out, backend=options.backend)
     name = options.digit
     labels = Tensor(np.full(PAGE, gan.label_of(name)), backend=gan.backend)
@@ -95,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipe = with_flags(chosen, options, image_shape=shape, classes=classes)
     # What is left over can hardly be cut into as many batches.
     recipe = replace(recipe, drop_last=recipe.n_critic > 1)
-    gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend)
+    gan = ConditionalGAN(recipe, seed=options.seed, backend=options.backend, dtype=options.dtype)
     gan.class_names = dataset.class_names
     if options.digit is not None:
         gan.label_of(options.digit)  # a class that there is not is said now, not after training

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigan import plots
 from minigan.data import DataLoader
+from minigan.distributed import ranks
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.dcgan import DCGAN, LOSSES, RECIPES, smallest_map
@@ -151,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dataset = images_for(options)
     _, channels, size, _ = dataset.images.shape
     recipe = with_flags(RECIPES[options.recipe], options, image_size=size, channels=channels)
-    gan = DCGAN(recipe, seed=options.seed, backend=options.backend)
+    gan = DCGAN(recipe, seed=options.seed, backend=options.backend, dtype=options.dtype)
     loader = loader_for(gan, dataset, seed=options.seed, flip=options.flip)
     code = run(
         gan,
@@ -162,7 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         describe=tutorials_line(loader, recipe.epochs),
         reference=real_to_compare(options, gan, dataset),
     )
-    draw_pictures(gan, loader, options)
+    if ranks().rank == 0:
+        draw_pictures(gan, loader, options)
     return code
 
 

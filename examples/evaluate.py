@@ -1,7 +1,8 @@
 """Score a trained generator: python examples/evaluate.py runs/mnist_gan/checkpoint.safetensors
 
 Draws 10,000 digits, puts them beside MNIST's, and prints a table; docs/evaluation.md says what each
-score can and cannot tell. evaluation.json and pictures go into the checkpoint's folder.
+score can and cannot tell. evaluation.json and pictures go into the checkpoint's folder. With
+mpiexec -n 4 in front, four processes share the work, and the scores are the same to the last bit.
 
 What was learned from pictures of any other kind is put beside those, which lie in the run folder
 (or else where --data says), and beside sets whose faults are known; nothing about them need be
@@ -27,6 +28,7 @@ from minigan.data import read_images
 from minigan.data.mnist import holds_idx
 from minigan.data.pictures import kept
 from minigan.data.read import are_pictures
+from minigan.distributed import alone, ranks
 from minigan.errors import UserError
 from minigan.evaluation import evaluate as evaluation
 from minigan.evaluation.circumstances import circumstances
@@ -101,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     use_threads(options)
     written = options.out / ("evaluation.json" if options.checkpoint else "references.json")
-    refuse_unwritable(written)
+    if ranks().rank == 0:
+        refuse_unwritable(written)
     backend = get_backend(options.backend)
     results: dict[str, Any] = {"count": options.count, "seed": options.seed, "columns": {}}
     asked = sys.argv[1:] if arguments is None else arguments
@@ -112,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         gan, facts = load(options.checkpoint, own_system(options.system), backend)
         results = {"checkpoint": str(options.checkpoint), **facts, **results}
         if pictures := pictures_of(gan, facts, options):
-            score_pictures(gan, pictures, options, results, written)
+            if ranks().rank == 0:
+                score_pictures(gan, pictures, options, results, written)
             return
     reference = Reference.mnist(options.data, backend=backend)
     if gan and results["data"] != reference.train.name:
@@ -144,10 +148,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "scores": result.scores._asdict(),
                 "seconds": {stage: round(seconds, 2) for stage, seconds in result.seconds.items()},
             }
-            if name in ("generator", "average"):
+            if name in ("generator", "average") and ranks().rank == 0:
                 save_pictures(options.out, name, images, reference)
+    if ranks().rank == 0:  # the others have done their part
+        report(written, results, {name: column.scores for name, column in columns.items()}, options)
 
-    scores = {name: column.scores for name, column in columns.items()}
+
+def report(
+    written: Path, results: dict[str, Any], scores: dict[str, Any], options: argparse.Namespace
+) -> None:
+    """Write the results, and print the table."""
     if "real images" not in scores and options.data is None and options.count == evaluation.COUNT:
         scores["real images"] = measured()["real images"]
     save(written, results)
@@ -209,6 +219,7 @@ def pictures_of(
     return PictureReference(train, rest, backend=gan.backend)
 
 
+@alone()  # the first process, if there are others
 def score_pictures(
     gan: GAN,
     reference: PictureReference,
@@ -265,7 +276,8 @@ def samples(
         if gan.average is not None:
             yield "average", *draw(gan, options.count, seed=options.seed, averaged=True)
             if options.measure_statistics:
-                gan.measure_statistics()
+                with alone():  # every rank the same
+                    gan.measure_statistics()
                 name = "average, statistics anew"
                 yield name, *draw(gan, options.count, seed=options.seed, averaged=True)
     if options.references:
@@ -273,6 +285,7 @@ def samples(
             yield name, images, None
 
 
+@alone()
 def save_pictures(folder: Path, name: str, images: Images, reference: Reference) -> None:
     """A page of samples, and a page where each stands beside its nearest training image."""
     save_page(folder, name, images)

@@ -193,4 +193,4 @@ def error_of(network: nn.Linear, rows: Rows, labels: Labels) -> float:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, together=False)

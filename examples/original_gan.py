@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     recipe = replace(recipe, updates_per_epoch=len(dataset) // recipe.batch_size)
-    gan = OriginalGAN(recipe, seed=options.seed, backend=options.backend)
+    gan = OriginalGAN(recipe, seed=options.seed, backend=options.backend, dtype=options.dtype)
     gan.start_from_mean(dataset.images)
     loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.k, flip=options.flip)
     return run(gan, loader, run_options(options), reference=real_to_compare(options, gan, dataset))

@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = own_settings(
         system, options, image_shape=shape, image_size=shape[1], channels=shape[0]
     )
-    gan = system(settings, seed=options.seed, backend=options.backend)
+    gan = system(settings, seed=options.seed, backend=options.backend, dtype=options.dtype)
     drawn = same_noise(gan).shape[1:]
     if drawn != shape:
         raise UserError(f"{gan.name} draws images of shape {drawn}, and the pictures have {shape}")

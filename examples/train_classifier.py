@@ -117,4 +117,4 @@ def accuracy(classifier: Classifier, loader: DataLoader) -> float:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, together=False)

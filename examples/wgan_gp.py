@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dataset = images_for(options)
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
-    gan = WGANGP(recipe, seed=options.seed, backend=options.backend)
+    gan = WGANGP(recipe, seed=options.seed, backend=options.backend, dtype=options.dtype)
     loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic, flip=options.flip)
     return run(gan, loader, run_options(options), reference=real_to_compare(options, gan, dataset))
 

@@ -17,6 +17,9 @@ How a word becomes numbers, on both backends and for both dtypes (`low` and `hig
     bernoulli   low, high   -> two numbers 1 where half < p * 2^32, else 0
     integers    word        -> one number, word mod high
 
+Where many processes share a batch, each needs its own rows of the noise that one process would
+draw. It computes those blocks alone, and moves on behind those of all.
+
 `Random` is what the rest of minigan uses. `NumpyStream` in backend/numpy/random.py is its NumPy
 body. The CuPy body is `CupyStream` in backend/cupy/random.py, with its kernels in philox.cu.
 
@@ -29,7 +32,7 @@ import copy
 import hashlib
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,7 +42,10 @@ from numpy.typing import DTypeLike, NDArray
 from minigan.backend import Backend, get_backend
 from minigan.backend.interface import RandomStream
 from minigan.backend.numpy.random import NumpyStream
+from minigan.distributed.communicator import ranks
 from minigan.errors import UserError
+
+Shape = tuple[int, ...]
 
 
 class Random:
@@ -58,13 +64,13 @@ class Random:
 
     def uniform(self, shape: int | Sequence[int], dtype: DTypeLike = "float32") -> Any:
         """Numbers of U[0, 1). float32 and float64 agree in their first 24 bits."""
-        shape, count = _checked_shape(shape)
-        return self._stream.uniform(count, _checked_dtype(dtype)).reshape(shape)
+        sizes, dtype = _checked_shape(shape), _checked_dtype(dtype)
+        return self._drawn(sizes, 8, lambda count: self._stream.uniform(count, dtype))
 
     def normal(self, shape: int | Sequence[int], dtype: DTypeLike = "float32") -> Any:
         """Numbers of N(0, 1). The float32 ones are the float64 ones, rounded."""
-        shape, count = _checked_shape(shape)
-        return self._stream.normal(count, _checked_dtype(dtype)).reshape(shape)
+        sizes, dtype = _checked_shape(shape), _checked_dtype(dtype)
+        return self._drawn(sizes, 8, lambda count: self._stream.normal(count, dtype))
 
     def bernoulli(
         self,
@@ -80,10 +86,11 @@ class Random:
         """
         if not 0.0 <= p_keep <= 1.0:
             raise UserError(f"bernoulli: p_keep is {p_keep}; it must lie between 0 and 1")
-        shape, count = _checked_shape(shape)
+        sizes, dtype = _checked_shape(shape), _checked_dtype(dtype)
         threshold = round(p_keep * 2**32)
-        flat = self._stream.bernoulli(threshold, value, count, _checked_dtype(dtype))
-        return flat.reshape(shape)
+        return self._drawn(
+            sizes, 8, lambda count: self._stream.bernoulli(threshold, value, count, dtype)
+        )
 
     def integers(self, high: int, shape: int | Sequence[int]) -> Any:
         """int64 numbers, uniform on 0 ... high - 1.
@@ -92,8 +99,29 @@ class Random:
         """
         if _checked_int("high", high, 2**63 + 1) == 0:
             raise UserError("integers: high is 0, so there is no number to draw; use high >= 1")
-        shape, count = _checked_shape(shape)
-        return self._stream.integers(high, count).reshape(shape)
+        sizes = _checked_shape(shape)
+        return self._drawn(sizes, 4, lambda count: self._stream.integers(high, count))
+
+    def _drawn(self, shape: Shape, per_block: int, fill: Callable[[int], Any]) -> Any:
+        """fill(all numbers) in this shape; `per_block` of them come from one block.
+
+        In a round that ranks share, an array with a row for each of this rank's rows is a part of
+        the array for the whole batch. Its numbers are those of that place:
+
+            blocks        |   0   |   1   |   2   |   3   |   4   |
+            whole batch   |...............|###############|.......|   # this rank's rows
+            drawn here                |   1   |   2   |   3   |       then on to block 5
+        """
+        rows = ranks().rows
+        if rows is None or shape[:1] != (rows.here,):
+            return fill(math.prod(shape)).reshape(shape)
+        row = math.prod(shape[1:])
+        first, last, whole = (row * place for place in (rows.start, rows.stop, rows.total))
+        skipped = first // per_block
+        self._stream.skip(skipped)
+        numbers = fill(last - skipped * per_block)
+        self._stream.skip(-(-whole // per_block) - -(-last // per_block))
+        return numbers[first - skipped * per_block :].reshape(shape)
 
     def permutation(self, n: int) -> NDArray[np.int64]:
         """0 ... n - 1 in random order: a host array on every backend.
@@ -201,11 +229,11 @@ def _checked_int(name: str, value: int, limit: int) -> int:
     return int(value)
 
 
-def _checked_shape(shape: int | Sequence[int]) -> tuple[tuple[int, ...], int]:
+def _checked_shape(shape: int | Sequence[int]) -> Shape:
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     if any(size < 0 for size in sizes):
         raise UserError(f"the shape {sizes} has a negative size")
-    return sizes, math.prod(sizes)
+    return sizes
 
 
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:

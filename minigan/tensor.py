@@ -421,14 +421,19 @@ class Tensor(Node):
         gradient: Tensor | Array | None = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add d(self)/d(leaf) to the `.grad` of every leaf that this tensor was made from.
 
+        With `inputs`, to that of these leaves alone; what only leads to others is not computed.
         `gradient` weights the elements of self, and has its shape; a single number needs none.
         The graph is freed on the way unless `retain_graph` (by default, `create_graph`).
+
+        A single number is taken for a mean over this rank's rows of a batch. Where several
+        processes share the batch, it counts for its share of the mean over all rows.
         """
         retain = create_graph if retain_graph is None else retain_graph
-        to_the_end(backward(self, gradient, retain), create_graph)
+        to_the_end(backward(self, gradient, retain, inputs), create_graph)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call hook(gradient) whenever this tensor's gradient has been computed; what it returns,

@@ -22,8 +22,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 IMPORTED_AS = {"Pillow": "PIL"}
 # Who may import what only some machines have
 ROOMS = {
-    "cupy": lambda path: path.startswith("backend/cupy/"),
+    "cupy": lambda path: path.startswith("backend/cupy/") or path == "distributed/nccl.py",
     "cuda": lambda path: path.startswith("backend/cupy/"),
+    "mpi4py": lambda path: path == "distributed/mpi.py",
     "torch": lambda path: path == "testing/gradients.py",
     "hypothesis": lambda path: path == "testing/strategies.py",
     "llvmlite": lambda path: path == "backend/numpy/compiler/machine.py",

@@ -64,6 +64,9 @@ class RandomStream(Protocol):
     def seek(self, seed: int, offset: int) -> None:
         """Go on from block `offset` of `seed`."""
 
+    def skip(self, blocks: int) -> None:
+        """Leave out so many blocks. On a GPU it does not wait, and can be recorded."""
+
 
 class Backend(ABC):
     """Where arrays live and how the heavy kernels run."""

@@ -15,7 +15,7 @@ each batch is gathered and scaled there. A batch is numbers first and images lat
 Above the dotted line the host decides, once an epoch and once a batch. What is below it depends on
 the numbers alone, so a GPU can record it together with the networks' work, and play it again with
 other numbers (training/loop.py does that). Who only wants images writes a `for` loop, which has
-no bookmark. Next: mnist.py, where such a set comes from.
+no bookmark. Next: parts.py, where many processes share a batch.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from minigan.backend import Backend, get_backend
+from minigan.distributed.joining import digest
 from minigan.errors import UserError
 from minigan.random import Random
 from minigan.tensor import Tensor
@@ -119,6 +120,15 @@ class ImageDataset:
             image.resize(size, Image.Resampling.NEAREST).save(file, format="PNG")
             return file.getvalue()
 
+    def digest(self) -> str:
+        """A few letters that stand for the images and labels; of a large set, for a part of them.
+
+        Reading all of a set that lies on a disk would take minutes: up to 256 MB are looked at.
+        """
+        some = self.images[:: max(1, self.images.nbytes >> 28)]
+        labels = () if self.labels is None else (self.labels,)
+        return digest(np.ascontiguousarray(array) for array in (some, *labels))
+
     def first(self, count: int | None) -> ImageDataset:
         """The first `count` pictures, and a name that says so; None: all of them.
 
@@ -207,6 +217,9 @@ class DataLoader:
             for chosen in loader.deal():  # the rest of this epoch
                 images, labels = loader.batch(chosen)
                 ...
+
+    Where many processes train together, `deal` deals the same batches to all of them, and
+    `my_part` (parts.py) says which rows of one are a process's own.
 
     dataset: the images. Their bytes are brought to the backend once, here.
     batch_size: images in a batch. The last batch of an epoch holds what is left over.

@@ -6,7 +6,7 @@ it is the transposed one.) Where A copies, Aáµ€ adds up; where A leaves out, Aáµ
 come in pairs, each the derivative of the other: Expand and Sum, Index and Scatter, Permute
 and its inverse, Convolution and TransposedConvolution (../functional/convolution.py).
 
-Next: ../tensor.py, all of it under torch's names.
+Next: all_sum.py, the op of many processes.
 """
 
 from __future__ import annotations

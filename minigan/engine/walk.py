@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from minigan.backend import backend_of
+from minigan.distributed.communicator import ranks
 from minigan.engine.hooks import heard
 from minigan.engine.node import Array, Node, owner
 from minigan.engine.recording import check_finite, set_grad_enabled, this_thread
@@ -25,11 +26,23 @@ Addition: TypeAlias = "tuple[Tensor, Tensor, Tensor]"  # an input, what it was g
 Step: TypeAlias = "tuple[Tensor, Tensor, list[Addition]]"  # y, all of dL/dy, what its rule added
 
 
-def backward(y: Tensor, gradient: Tensor | Array | None, retain_graph: bool) -> Iterator[Step]:
-    """Walk from y to all its leaves, and then add to each leaf's `.grad` what has arrived there."""
+def backward(
+    y: Tensor,
+    gradient: Tensor | Array | None,
+    retain_graph: bool,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> Iterator[Step]:
+    """Walk from y to all its leaves, and then add to each leaf's `.grad` what has arrived there.
+
+    With `inputs`, to those leaves alone. A number without a gradient is a loss, a mean over rows of
+    a batch; where ranks share these, it is a part of the mean over all rows, of this weight.
+    """
     seed = seed_of(y, gradient)
+    if gradient is None and ranks().size > 1:
+        seed = seed * ranks().weight
     table: Table = {}
-    leaves = yield from walk([y], [seed], None, retain_graph, table)
+    wanted = None if inputs is None else _leaves_among(inputs)
+    leaves = yield from walk([y], [seed], wanted, retain_graph, table)
     given: list[Array] = [owner(seed.array)]
     for leaf in leaves:
         g = table.get(leaf.order)
@@ -131,6 +144,18 @@ def walk(
             op.inputs, op.freed = (), True
     _show_to_leaves(leaves, table)
     return leaves
+
+
+def _leaves_among(inputs: Tensor | Sequence[Tensor]) -> set[int]:
+    """The creation numbers of what shall get a gradient."""
+    listed = [inputs] if isinstance(inputs, Node) else list(inputs)
+    for x in listed:
+        if x.op is not None:
+            raise ValueError(
+                f"backward: an input of shape {x.shape} was computed, by {x.op.name}, and only "
+                "leaves have a .grad; use grad() for it"
+            )
+    return {x.order for x in listed}
 
 
 def _apply_rule(y: Tensor, g: Tensor, useful: set[int] | None, table: Table) -> list[Addition]:

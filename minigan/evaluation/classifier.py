@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 
 from minigan import nn
 from minigan.backend import Backend, get_backend
+from minigan.distributed.communicator import blocks_over_ranks
 from minigan.errors import UserError
 from minigan.functional import relu, softmax
 from minigan.random import fork_rng
@@ -75,10 +76,12 @@ class Judge:
     @no_grad()
     def look(self, images: NDArray[np.float32]) -> Seen:
         """Look at images (N, 1, 28, 28) with pixels in [0, 1], a host array."""
-        features, probabilities = [], []
-        for start in range(0, len(images), BATCH):
-            pixels = self.backend.asarray(images[start : start + BATCH])
+
+        def look_at(rows: slice) -> Seen:
+            pixels = self.backend.asarray(images[rows])
             seen = self.classifier.features(Tensor(pixels * 2 - 1))  # it learned from [-1, 1]
-            features.append(seen.numpy())
-            probabilities.append(softmax(self.classifier.fc2(seen), 1).numpy())
+            return Seen(seen.numpy(), softmax(self.classifier.fc2(seen), 1).numpy())
+
+        parts = blocks_over_ranks(len(images), BATCH, look_at)
+        features, probabilities = zip(*parts, strict=True)
         return Seen(np.concatenate(features), np.concatenate(probabilities))

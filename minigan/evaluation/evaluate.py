@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from minigan.backend import Backend
 from minigan.data import ImageDataset, mnist
+from minigan.distributed.communicator import blocks_over_ranks
 from minigan.errors import UserError
 from minigan.evaluation.classifier import FEATURES, SIDE, Judge, Seen
-from minigan.evaluation.neighbors import nearest_in_parts, nearest_neighbour_error
+from minigan.evaluation.neighbors import nearest_neighbour_error, nearest_neighbours
 from minigan.evaluation.parzen import parzen_score
 from minigan.evaluation.scores import (
     classifier_score,
@@ -155,8 +156,21 @@ class Reference:
         Returns numbers (N,) and Euclidean distances (N,), where a pixel is from 0 to 1. The
         training set is gone through in parts: as float64 all of it would take 400 MB.
         """
-        parts = (self.train.images[i : i + COUNT] for i in range(0, len(self.train), COUNT))
-        return nearest_in_parts(_rows(images), (_rows(as_unit(part)) for part in parts))
+        queries = _rows(images)
+
+        def nearest_in(rows: slice) -> tuple[Labels, NDArray[np.float64]]:
+            numbers, distances = nearest_neighbours(
+                queries, _rows(as_unit(self.train.images[rows]))
+            )
+            return rows.start + numbers, distances  # (N, 1) twice
+
+        parts = zip(*blocks_over_ranks(len(self.train), COUNT, nearest_in), strict=True)
+        numbers, distances = (np.concatenate(each, axis=1) for each in parts)  # (N, parts)
+        nearest = distances.argmin(axis=1, keepdims=True)  # the first part, if two are as near
+        return (
+            np.take_along_axis(numbers, nearest, 1)[:, 0],
+            np.take_along_axis(distances, nearest, 1)[:, 0],
+        )
 
 
 def as_unit(pixels: NDArray[np.uint8]) -> Images:
@@ -212,16 +226,18 @@ def drawn(
     classes: int | None = getattr(gan.settings, "classes", None)
     if classes is not None and labels is None:
         labels = np.arange(count) % classes
-    pieces = []
-    for start in range(0, count, BATCH):
-        size = min(BATCH, count - start)
+    # All of the noise: many processes share the drawing, and each piece has its place in a stream.
+    noise = [gan.draw_noise(source, min(BATCH, count - i)) for i in range(0, count, BATCH)]
+
+    def draw_piece(rows: slice) -> Images:
         asked = None
         if classes is not None and labels is not None:
-            asked = Tensor(gan.backend.asarray(labels[start : start + size]))
-        images = gan.sample(gan.draw_noise(source, size), asked, averaged=averaged).numpy()
+            asked = Tensor(gan.backend.asarray(labels[rows]))
+        images = gan.sample(noise[rows.start // BATCH], asked, averaged=averaged).numpy()
         pixels = (images - black) / (white - black)
-        pieces.append(pixels.clip(0, 1).astype(np.float32))
-    return np.concatenate(pieces)
+        return pixels.clip(0, 1).astype(np.float32)
+
+    return np.concatenate(blocks_over_ranks(count, BATCH, draw_piece))
 
 
 READABLE = range(SIDE, SIDE * 5 // 4 + 1)  # sides of gray digits that the judge can be shown

@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigan.distributed.communicator import blocks_over_ranks
 from minigan.errors import UserError
 from minigan.evaluation.checks import Arguments, Array
 
@@ -78,12 +79,14 @@ def parzen_log_likelihood(samples: Array, points: Array, sigma: float) -> Array:
     half_u = _half_squared_norms(u)  # (M,), float64
     height = min(len(u), max(1, BLOCK_ELEMENTS // count))
     buffer = np.empty((height, count), dtype=np.float32)
-    log_sums = np.empty(len(u))
-    for start in range(0, len(u), height):
-        block = u[start : start + height]
+
+    def log_sums_of(rows: slice) -> Array:
+        block = u[rows]
         exponents = np.matmul(block, v.T, out=buffer[: len(block)])  # (rows, N)
         exponents -= half_v
-        log_sums[start : start + height] = _log_sum_exp(exponents)  # (rows, N) -> (rows,)
+        return _log_sum_exp(exponents)  # (rows, N) -> (rows,)
+
+    log_sums = np.concatenate(blocks_over_ranks(len(u), height, log_sums_of))
     constant = math.log(count) + width * math.log(sigma * math.sqrt(2 * math.pi))
     return log_sums - half_u - constant
 

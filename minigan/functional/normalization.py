@@ -3,26 +3,42 @@
 Batch, instance and layer norm are one formula, `standardized`, over different axes of (N, C, H, W):
 all but C; H and W; or all but N. Batch norm, which has to be fast, is also written by hand.
 
+A batch may be shared by many processes. Batch norm's mean is then that of all its rows, and each
+process gets it by adding up with the others; so its derivatives are those of the whole batch, too.
+
 Next: losses.py.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from minigan.backend import backend_of
+from minigan.distributed.communicator import ranks
+from minigan.engine.all_sum import AllSum
 from minigan.engine.fused import FusedOp
 from minigan.engine.node import Array
 from minigan.functional.checks import check_tensors
 from minigan.tensor import Tensor
 
 
-def standardized(x: Tensor, axes: Sequence[int], eps: float) -> Tensor:
+def standardized(
+    x: Tensor, axes: Sequence[int], eps: float, mean: Callable[..., Tensor] = Tensor.mean
+) -> Tensor:
     """(x − mean) / √(var + eps), both over these axes; var is the biased one (÷ m)."""
-    from_mean = x - x.mean(axes, keepdim=True)
-    variance = (from_mean * from_mean).mean(axes, keepdim=True)
+    from_mean = x - mean(x, axes, keepdim=True)
+    variance = mean(from_mean * from_mean, axes, keepdim=True)
     return from_mean / (variance + eps).sqrt()
+
+
+def mean_over_ranks(x: Tensor, axes: Sequence[int], keepdim: bool = False) -> Tensor:
+    """x.mean over these axes and all ranks, if they have the rows of a batch between them."""
+    if ranks().size == 1:
+        return x.mean(axes, keepdim)
+    total = AllSum()(x.sum(axes, keepdim))
+    count = x.like(backend_of(x.array).xp.full(1, math.prod(x.shape[a] for a in axes), x.dtype))
+    return total / AllSum()(count)
 
 
 class BatchNorm(FusedOp):
@@ -32,7 +48,7 @@ class BatchNorm(FusedOp):
 
     x (N, C, …); w and b (C,), or b or both left out for 1 and 0. mean and var run over everything
     but C, and var is the biased one (÷ m). After the forward pass they are in `self.mean` and
-    `self.var`.
+    `self.var`, and m in `self.count`; where ranks share a batch, those of the whole batch.
 
     Where dL/dx comes from. Let s = 1/√(var + eps), so x̂ = (x − mean) · s, and let h = w · g, which
     is dL/dx̂. Of the m numbers in a channel, xⱼ reaches L in three ways:
@@ -50,18 +66,19 @@ class BatchNorm(FusedOp):
 
     mean: Array
     var: Array
+    count: int | Array
 
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
     def formula(self, x: Tensor, w: Tensor | None = None, b: Tensor | None = None) -> Tensor:
         others = [axis for axis in range(x.ndim) if axis != 1]
-        return _scaled(standardized(x, others, self.eps), w, b)
+        return _scaled(standardized(x, others, self.eps, mean_over_ranks), w, b)
 
     def forward(self, x: Array, w: Array | None = None, b: Array | None = None) -> Array:
         backend = backend_of(x)
         rows = channel_rows(x)  # (N, C, …) -> (M, C)
-        self.mean, self.var = backend.column_moments(rows)
+        self.mean, self.var, self.count = moments_over_ranks(rows)
         scale = 1 / backend.xp.sqrt(self.var + self.eps)
         if w is not None:
             scale = scale * w
@@ -78,11 +95,34 @@ class BatchNorm(FusedOp):
         gw = backend.column_products(g_rows, rows, self.mean) * inv_std
         # gx = scale · (g − gb/m − x̂ · gw/m), gathered as  g · scale + x · slope + shift
         # With x̂ = (x − mean) · inv_std, the last term is x · slope − mean · slope.
+        # Every row of the batch was normalized by one mean and one variance, so the sums in it run
+        # over the rows of all ranks. gw and gb stay this rank's: the optimizer will add them up.
+        every_gw, every_gb = ranks().all_sums([gw, gb])
         scale = inv_std if w is None else inv_std * w
-        slope = -scale * inv_std * gw / rows.shape[0]
-        shift = -scale * gb / rows.shape[0] - self.mean * slope
+        slope = -scale * inv_std * every_gw / self.count
+        shift = -scale * every_gb / self.count - self.mean * slope
         gx = from_channel_rows(backend.column_affine(g_rows, scale, rows, slope, shift), x.shape)
         return (gx, gw, gb)[: len(arrays)]
+
+
+def moments_over_ranks(rows: Array) -> tuple[Array, Array, int | Array]:
+    """Mean, biased variance and number of the rows (M, C) of all ranks: (C,), (C,), m.
+
+    Each rank has its own n, mean and var. As Chan, Golub and LeVeque (1979) join two samples,
+
+        mean = Σ n · meanᵣ / m        var = Σ n · (varᵣ + (meanᵣ − mean)²) / m,        m = Σ n
+
+    over the ranks r: exact for parts of any size, and nothing large is subtracted from its like.
+    """
+    backend, n = backend_of(rows), len(rows)
+    if ranks().size == 1:
+        return *backend.column_moments(rows), n
+    own_mean, own_var = backend.column_moments(rows)
+    own_count = backend.xp.full(1, n, rows.dtype)
+    total, count = ranks().all_sums([n * own_mean, own_count])  # count stays on the GPU: (1,)
+    mean = total / count
+    from_mean = own_mean - mean
+    return mean, ranks().all_sum(n * (own_var + from_mean * from_mean)) / count, count
 
 
 def _scaled(y: Tensor, w: Tensor | None, b: Tensor | None) -> Tensor:
@@ -132,8 +172,7 @@ def batch_norm(
     _check_eps("batch_norm", eps, training)
     if not training and running_mean is not None and running_var is not None:
         return _by_running(input, running_mean, running_var, weight, bias, eps)
-    count = input.numel() // max(input.shape[1], 1)
-    if count == 1 and training:
+    if input.numel() // max(input.shape[1], 1) == 1 and training and ranks().size == 1:
         raise ValueError(
             f"batch_norm: training needs more than 1 value per channel, got shape {input.shape}"
         )
@@ -146,7 +185,7 @@ def batch_norm(
         y = _scaled(op(input), None, bias)
     if training and running_mean is not None and running_var is not None:
         _move(running_mean, op.mean, momentum)
-        _move(running_var, op.var * (count / (count - 1)), momentum)
+        _move(running_var, op.var * (op.count / (op.count - 1)), momentum)
     return y
 
 

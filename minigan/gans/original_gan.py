@@ -26,7 +26,7 @@ from minigan.gans.base import GAN, Losses, cut
 from minigan.optim import SGD
 from minigan.optim.flat import move
 from minigan.random import Random
-from minigan.tensor import Array, Tensor, grad, no_grad
+from minigan.tensor import Array, Tensor, no_grad
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,8 @@ class OriginalGAN(GAN):
             (self.discriminator_optimizer, d_loss),
             (self.generator_optimizer, g_loss),
         ):
-            gradients = grad(loss, optimizer.params, retain_graph=True)
-            for parameter, gradient in zip(optimizer.params, gradients, strict=True):
-                parameter.grad = gradient
+            optimizer.zero_grad()
+            loss.backward(retain_graph=True, inputs=optimizer.params)
         self.discriminator_optimizer.step()
         self.generator_optimizer.step()
 

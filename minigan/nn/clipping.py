@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from minigan.backend.layout import as_line, is_dense
+from minigan.distributed.communicator import ranks
 from minigan.tensor import Tensor, no_grad
 
 
@@ -39,7 +40,7 @@ def clip_grad_norm_(
         return Tensor(0.0)
     arrays = [g.array for g in gradients]
     lines = [as_line(a) if is_dense(a) else a.reshape(-1) for a in arrays]
-    line = Tensor.of(gradients[0].backend.concatenate(lines))
+    line = Tensor.of(ranks().all_sum(gradients[0].backend.concatenate(lines)))
     total = line.abs().amax() if norm_type == math.inf else line.norm(norm_type)
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(
@@ -57,8 +58,12 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """g ← max(−clip_value, min(g, clip_value)), number by number: the direction may change."""
     _check_limit("clip_value", clip_value)
-    for g in _gradients("clip_grad_value_", parameters):
-        g.clamp_(-clip_value, clip_value)
+    gradients, us = _gradients("clip_grad_value_", parameters), ranks()
+    for g, whole in zip(gradients, us.all_sums([g.array for g in gradients]), strict=True):
+        if us.size > 1:  # the optimizer adds up what the ranks have: each keeps an equal share
+            g.copy_(g.like(whole.clip(-clip_value, clip_value) / us.size))
+        else:
+            g.clamp_(-clip_value, clip_value)
 
 
 def _check_limit(name: str, limit: float) -> None:

@@ -117,9 +117,10 @@ class FlatMemory:
 
     def view(self, line: Array, i: int) -> Array:
         """Parameter i's part of a line, in its shape and in its memory order."""
-        return self._shaped(line[self.bounds[i] : self.bounds[i + 1]], i)
+        return self.shaped(line[self.bounds[i] : self.bounds[i + 1]], i)
 
-    def _shaped(self, part: Array, i: int) -> Array:
+    def shaped(self, part: Array, i: int) -> Array:
+        """A line of parameter i's numbers in its shape."""
         return from_line(part, self.shapes[i], self.orders[i])
 
     def line(self, array: Array, i: int) -> Array:
@@ -140,7 +141,7 @@ class FlatMemory:
 
     def put_back(self, line: Array, array: Array, i: int) -> None:
         """Write a line that `own_line` copied, and that was changed, into the array."""
-        array[...] = self._shaped(line, i)
+        array[...] = self.shaped(line, i)
 
     # ---- counts ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from minigan.backend import backend_of
+from minigan.distributed.communicator import ranks
 from minigan.errors import UserError
 from minigan.optim.flat import FlatMemory
 from minigan.optim.settings import ParameterGroup, check_not_negative
@@ -106,6 +107,7 @@ class Optimizer:
         """Move every parameter that has a gradient. All is checked before anything is written."""
         self.check(self.options())  # an attribute can be given any value in between
         self._check_parameters()
+        self._sum_over_ranks()
         memory = self.memory
         memory.part([p.grad is not None for p in self.params])
         for stretch in memory.stretches:
@@ -123,6 +125,19 @@ class Optimizer:
                 if line is not memory.known.lines[i]:  # but a copy
                     memory.put_back(line, p.array, i)
                 p.mark_changed()
+
+    def _sum_over_ranks(self) -> None:
+        """Let every gradient be that of the whole batch; here it is that of this rank's rows.
+
+        One message: on the way, what is sent counts for little, and each sending for a lot.
+        """
+        if ranks().size == 1:
+            return
+        memory = self.memory
+        given = [(i, p, p.grad) for i, p in enumerate(self.params) if p.grad is not None]
+        sums = ranks().all_sums([memory.line(g.array, i) for i, _, g in given]) if given else []
+        for (i, p, g), line in zip(given, sums, strict=True):
+            p.grad = g.like(memory.shaped(line, i))
 
     def _check_parameters(self) -> None:
         """Raise RuntimeError if a parameter became another one, or its gradient does not fit."""

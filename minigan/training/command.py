@@ -19,11 +19,14 @@ from minigan.backend import prepare_process, set_num_threads
 from minigan.data.loader import DataLoader, ImageDataset
 from minigan.data.mnist import holds_idx
 from minigan.data.read import are_pictures, read_images
+from minigan.distributed.ending import give_up
+from minigan.distributed.joining import join
+from minigan.distributed.launch import started
 from minigan.errors import UserError
 from minigan.evaluation.evaluate import READABLE, Reference
 from minigan.evaluation.pictures import PictureReference
 from minigan.gans.base import GAN
-from minigan.training.console import patient_console
+from minigan.training.console import first_rank_speaks, patient_console
 from minigan.training.options import RunOptions
 from minigan.training.parser import (
     Parser,
@@ -184,6 +187,7 @@ def training_parser(
     machine_flags(parser)
     parser.set_defaults(sizes=sizes)
     add = parser.group(MACHINE).add_argument
+    add("--dtype", choices=["float32", "float64"], default="float32", help="type of all numbers")
     add("--detect-anomaly", action="store_true", help="name the op that makes the first NaN (slow)")
     return parser
 
@@ -266,6 +270,7 @@ def loader_for(
         drop_last=recipe.drop_last,
         seed=seed,
         backend=gan.backend,
+        dtype=gan.dtype,
         scale=gan.value_range,
         flip=flip,
     )
@@ -288,8 +293,12 @@ def real_to_compare(
     return PictureReference(dataset, rest, backend=gan.backend)
 
 
-def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
+def run_command(
+    main: Callable[[Sequence[str] | None], int | None], *, together: bool = True
+) -> None:
     """Call main with the command line; what a person did wrong becomes one line, exit code 2.
+
+    If mpiexec has started this many times, all of them do it `together`; otherwise the first alone.
 
     Our own warnings, such as that of pictures which cannot be read, are sentences, too.
     """
@@ -298,21 +307,25 @@ def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:
     # A run checks its numbers itself, and says more than that some product was too large.
     warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)
     with patient_console():
-        sys.exit(_exit_code(main))
+        sys.exit(_exit_code(main, together))
 
 
-def _exit_code(main: Callable[[Sequence[str] | None], int | None]) -> int:
+def _exit_code(main: Callable[[Sequence[str] | None], int | None], together: bool) -> int:
+    place = started()
+    if not together and place is not None and place.rank > 0:
+        return 0
     try:
-        return main(None) or 0
+        if together:
+            join()
+        with first_rank_speaks():
+            return main(None) or 0
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        return give_up(f"error: {error}")
     except MemoryError as error:
         why = f" ({error})" if str(error) else ""
-        print(f"error: there is not enough memory for this{why}; ask for less", file=sys.stderr)
+        return give_up(f"error: there is not enough memory for this{why}; ask for less")
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
-    return 2
+        return give_up("\ninterrupted", 130)
 
 
 _show_with_place = warnings.showwarning

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, TextIO
+
+from minigan.distributed.communicator import ranks
 
 
 class Console:
@@ -65,3 +67,14 @@ def patient_console() -> Iterator[None]:
             sys.stdout.flush()
             sys.stderr.flush()
             sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def first_rank_speaks() -> Iterator[None]:
+    """Inside, what other ranks print goes nowhere; give_up in ending.py still reaches the user."""
+    if ranks().rank == 0:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        with redirect_stdout(nowhere), redirect_stderr(nowhere):
+            yield

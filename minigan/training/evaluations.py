@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigan import plots
+from minigan.distributed.communicator import alone
 from minigan.errors import UserError
 from minigan.evaluation.evaluate import COUNT, ROWS, Reference, Scores, draw, evaluate
 from minigan.evaluation.pictures import PICTURE_ROWS, PictureReference, PictureScores
@@ -49,13 +50,15 @@ class Evaluations:
         count: int = COUNT,
     ) -> None:
         if isinstance(reference, Reference):
-            draw(gan, 1)  # if the judge cannot read its images: an error now, and not epochs later
+            with alone():  # rank 0 evaluates, and the others wait for it
+                draw(gan, 1)  # which the judge may not be able to read: an error now, not epochs on
         self.gan = gan
         self.path, self.best_path = folder / TABLE, folder / BEST
         self.reference, self.count = reference, count
         self.rows = self._read(last=iteration)
         self._write()
 
+    @alone()
     def take(self, iteration: int, epoch: int, state: State) -> str:
         """Evaluate the generator, and its average if there is one; one line that says how it is.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from minigan.backend import automatic_backend
+from minigan.distributed.joining import refuse_more_ranks_than_gpus
 from minigan.errors import did_you_mean
 
 BACKENDS = ("numpy", "cupy", "auto")
@@ -79,6 +80,8 @@ def backend_name(text: str) -> str:
     if text not in BACKENDS:
         meant = did_you_mean(text, BACKENDS)
         raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(BACKENDS)}{meant}")
+    if text != "numpy":
+        refuse_more_ranks_than_gpus()
     if text != "auto":
         return text  # a GPU that is not there is refused where it is used
     backend, says = automatic_backend()

@@ -23,6 +23,8 @@ from PIL import Image
 from minigan import plots
 from minigan.backend import get_num_threads, set_num_threads
 from minigan.data.loader import DataLoader
+from minigan.distributed.communicator import alone, ranks
+from minigan.distributed.joining import refuse_differences
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.circumstances import circumstances
 from minigan.evaluation.evaluate import Reference
@@ -38,7 +40,7 @@ from minigan.training.loop import Report, refuse_small_batches, train
 from minigan.training.options import RunOptions
 from minigan.training.pace import Pace
 from minigan.training.progress import ProgressBar
-from minigan.training.stopping import stop_when_asked
+from minigan.training.stopping import all_stop, stop_when_asked
 from minigan.training.tensorboard import TensorBoard
 from minigan.training.watching import Watch
 
@@ -95,6 +97,8 @@ def run(
         "settings": dataclasses.asdict(recipe),
         "data": loader.dataset.name,
         "backend": gan.backend.name,
+        "dtype": gan.dtype.name,
+        "processes": ranks().size,
         "batch_size": loader.batch_size,  # of a round, which may hold several of the recipe's
         "seed": options.seed,
         "epochs": recipe.epochs,
@@ -109,13 +113,18 @@ def run(
     if recipe.average is not None:
         gan.keep_average(recipe.average)
         config["average"] = recipe.average
+    if ranks().size > 1:
+        refuse_differences({"settings": config, "data": loader.dataset.digest()})
+    if ranks().rank > 0:
+        follower = Follower(gan, loader, options, config)
+        return follower.carry_out(None)
     with RunFolder.open(
         options.out,
         config,
         resume=options.resume,
         overwrite=options.overwrite,
-        may_differ=(*FREE, "epochs", "settings.epochs", "backend"),
-        may_lack=SINCE_0_1,
+        may_differ=(*FREE, "epochs", "settings.epochs", "backend", "processes"),
+        may_lack=(*SINCE_0_1, "dtype"),
         also_made=(*tensorboard.MADE, *evaluations.MADE, *watching.MADE),
         start=circumstances(telling.started_by(), get_num_threads()),
     ) as folder:
@@ -212,7 +221,7 @@ class Session:
                 self._take(report, bar)
                 for line in pace.lines(report.iteration):
                     bar.write(line)
-                if asked:
+                if all_stop(asked):
                     break
         except FloatingPointError as error:  # from detect_anomaly
             raise self._diverged(self.iteration + 1, str(error)) from error
@@ -245,7 +254,7 @@ class Session:
         self.note: str | None = None
         if not self.options.resume:
             return
-        checkpoint = self.folder.load_checkpoint()
+        checkpoint = ranks().share(self.folder.load_checkpoint())
         if checkpoint is not None:
             self.note = checkpoint.note
             with as_user_error(f"{self.folder.checkpoint_path} is of another run"):
@@ -298,6 +307,7 @@ class Session:
         every = self.options.sample_every
         return self.iteration % every == 0 or (self.iteration < every and is_early(self.iteration))
 
+    @alone()
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
         page = plots.image_grid(
@@ -359,3 +369,41 @@ def is_early(iteration: int) -> bool:
     """Whether this is one of 1, 2, 5, 10, 20, 50, 100, …: at first much happens in little time."""
     digits = str(iteration)
     return digits[0] in "125" and set(digits[1:]) <= {"0"}
+
+
+class Follower(Session):
+    """The run as every rank but the first has it: the same rounds, and nothing is written or said.
+
+    Rank 0 draws, saves and speaks, and the others wait for it in the next round. They learn from it
+    where the run goes on; and all agree when it stops.
+    """
+
+    def __init__(
+        self, gan: GAN, loader: DataLoader, options: RunOptions, config: dict[str, Any]
+    ) -> None:
+        silent = dataclasses.replace(options, tensorboard=False, watch_gradients=False)
+        super().__init__(
+            gan, loader, NoFolder(options.out, config), silent, _same_noise, None, None
+        )
+
+    def _log(self, report: Report) -> None:
+        pass
+
+    def _save_picture(self) -> None:
+        pass
+
+    def _save(self) -> None:
+        pass
+
+    def _finish(self) -> None:
+        pass
+
+
+class NoFolder(RunFolder):
+    """A folder in which there is nothing, and in which nothing is changed."""
+
+    def load_checkpoint(self) -> None:
+        return None
+
+    def cut_back_to(self, iteration: int | None, *, sample_was_due: bool = True) -> None:
+        pass

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from minigan.distributed.communicator import ranks
+
 # Ctrl-C; what `kill` and a machine that is shut down send; what a terminal sends as it is closed,
 # or a connection that drops; and Windows' word for both.
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -46,3 +48,15 @@ def stop_when_asked() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def all_stop(asked: list[int]) -> bool:
+    """Whether somebody was asked to stop: this process or, where there are more, any of them.
+
+    Signals come to ranks at different iterations, and all must stop after the same one. So they ask
+    each other after each; then the list says so on all of them.
+    """
+    stop = ranks().agree(bool(asked))
+    if stop and not asked:
+        asked.append(0)
+    return stop

@@ -29,7 +29,8 @@ With a plain value changed, or an array moved, all shapes begin again at the 1st
 
 What the step returns is copied after each replay: a loss that was handed out stays what it was.
 
-training/loop.py plays such steps and does not know it. Next: ../../random.py.
+training/loop.py plays such steps and does not know it.
+Next: ../../distributed/__init__.py.
 """
 
 from __future__ import annotations

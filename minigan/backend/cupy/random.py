@@ -32,6 +32,10 @@ class CupyStream:
     def offset(self) -> int:
         return int(self._state[2].get())
 
+    def skip(self, blocks: int) -> None:
+        if blocks:
+            self._state[2:3] += np.uint64(blocks)
+
     def uniform(self, count: int, dtype: np.dtype[Any]) -> Any:
         return self._fill(f"uniform_{dtype.name}", count, dtype)
 

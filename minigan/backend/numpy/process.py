@@ -5,7 +5,7 @@ the process does. So importing minigan makes neither of them. A program that tra
 asks for both with `minigan.backend.prepare_process()`; the examples do, in training/command.py.
 No result changes by them, only the time. docs/performance.md has figures.
 
-Next: ../cupy/start.py, or, for whoever has no GPU, ../../random.py.
+Next: ../cupy/start.py, or, for whoever has no GPU, ../../distributed/__init__.py.
 """
 
 from __future__ import annotations

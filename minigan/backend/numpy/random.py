@@ -32,6 +32,10 @@ class NumpyStream:
     def offset(self) -> int:
         return self._offset
 
+    def skip(self, blocks: int) -> None:
+        if blocks:
+            self.seek(self.seed, self._offset + blocks)
+
     def words(self, count: int) -> NDArray[np.uint64]:
         """`count` 64-bit words. Whole blocks are drawn; what is left of the last is dropped."""
         blocks = -(-count // WORDS_PER_BLOCK)
