@@ -294,6 +294,68 @@ def of_averages(found: Found, which: str) -> str:
 
 
 # By the name of the table: the experiment's file, and who makes it.
+# ---------------------------------------------------------------------------------------------
+# Pictures without labels
+
+# What your_own_pictures.md shows of each set: the score, and its decimals.
+PICTURE_SCORES = {
+    "frechet_distance": ("Fréchet ↓", 1),
+    "kernel_distance": ("kernel ↓", 3),
+    "precision": ("precision ↑", 2),
+    "recall": ("recall ↑", 2),
+    "coverage": ("coverage ↑", 2),
+    "two_sample": ("two-sample, ½", 2),
+    "nearest_picture": ("nearest, 1", 2),
+    "copies": ("near copies, 0.05", 2),
+}
+
+
+def few_pictures_table(found: Found) -> str:
+    """The last and the averaged weights of each run, and the real half and the faulty sets once."""
+    rows = []
+    for run in found["runs"]:
+        for column, weights in (("generator", "last weights"), ("average", "averaged")):
+            rows.append([f"{run['settings']['run']}, {weights}", *cells(run["columns"][column])])
+    others = found["runs"][0]["columns"]
+    for title in others:
+        if title not in ("generator", "average"):
+            rows.append([f"*{title}*", *cells(others[title])])
+    head = ["pictures", *(title for title, _ in PICTURE_SCORES.values())]
+    return table(head, ["left"] + ["right"] * len(PICTURE_SCORES), rows)
+
+
+def few_losses_table(found: Found) -> str:
+    """The median losses of each run, at its beginning and at its end."""
+    names = ("D loss", "G loss", "D(x)", "D(G(z1))")
+    rows = [
+        [f"{run['settings']['run']}, {part} 1,000 iterations"]
+        + [f"{run['losses'][part][name]:.2f}" for name in names]
+        for run in found["runs"]
+        for part in ("first", "last")
+    ]
+    return table(["median of", *names], ["left"] + ["right"] * len(names), rows)
+
+
+def cells(scores: dict[str, float]) -> list[str]:
+    return [minus(f"{scores[name]:.{places}f}") for name, (_, places) in PICTURE_SCORES.items()]
+
+
+def eyes_table(found: Found) -> str:
+    """Kernel distance of each set, as each eye sees it that was fitted on all, or on one half."""
+    titles = [title for title in found["runs"][0]["columns"] if title != "real half"]
+    head = ["eye", "seconds", "real half", "… unseen", *titles]
+    rows = []
+    for name in several([run["settings"]["eye"] for run in found["runs"]]):
+        (whole,), (half,) = (
+            where(found, eye=name, **{"fitted on": fitted_on}) for fitted_on in ("all", "half")
+        )
+        distances = [whole["columns"]["real half"], half["columns"]["real half"]]
+        distances += [whole["columns"][title] for title in titles]
+        values = [minus(f"{one['kernel_distance']:.3f}") for one in distances]
+        rows.append([name, f"{whole['fitting seconds']:.1f}", *values])
+    return table(head, ["left"] + ["right"] * (len(head) - 1), rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "ring": ("ring.json", ring_table),
     "ring-kernels": ("ring.json", kernels_table),
@@ -305,6 +367,9 @@ TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "lsgan-death": ("lsgan.json", lsgan_death_table),
     "eps": ("eps.json", eps_table),
     "averages": ("averages.json", averages_table),
+    "few-pictures": ("few_pictures.json", few_pictures_table),
+    "few-losses": ("few_pictures.json", few_losses_table),
+    "eyes": ("eyes.json", eyes_table),
 }
 # By the first word of a figure's name: the file, and who finds the figure.
 FIGURES: dict[str, tuple[str, Callable[[Found, str], str]]] = {

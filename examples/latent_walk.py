@@ -67,7 +67,12 @@ def parser() -> Parser:
     )
     add("--plus", **numbers, help="numbers of samples whose average is added; may be repeated")
     add("--minus", **numbers, help="numbers of samples whose average is subtracted; likewise")
-    add("--digit", type=natural, help="conditional systems: the class to draw")
+    add(
+        "--digit",
+        "--class",
+        metavar="CLASS",
+        help="conditional systems: the class to draw, a name or a number",
+    )
     add("--seed", type=natural, default=0, help="of the noise")
     add = parser.group("where").add_argument
     add("--out", type=path, help="folder of the pictures (default: beside the checkpoint)")
@@ -105,11 +110,9 @@ class Painter(NamedTuple):
 def load(options: argparse.Namespace) -> Painter:
     gan = load_gan(options.checkpoint, system=own_system(options.system), backend=options.backend)
     classes = getattr(gan.settings, "classes", None)
-    if classes is None and options.digit is not None:
-        raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")
-    if classes is not None and (options.digit is None or options.digit >= classes):
-        raise UserError(f"a {gan.name} needs a --digit from 0 to {classes - 1}")
-    return Painter(gan, options.digit)
+    if classes is not None and options.digit is None:
+        raise UserError(f"a {gan.name} needs a --digit from 0 to {classes - 1}, or a --class")
+    return Painter(gan, None if options.digit is None else gan.label_of(options.digit))
 
 
 def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> None:

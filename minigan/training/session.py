@@ -26,6 +26,7 @@ from minigan.data.loader import DataLoader
 from minigan.errors import UserError, as_user_error
 from minigan.evaluation.circumstances import circumstances
 from minigan.evaluation.evaluate import Reference
+from minigan.evaluation.pictures import PictureReference
 from minigan.gans.base import GAN
 from minigan.nn.summary import noted_layers
 from minigan.tensor import Tensor, detect_anomaly
@@ -70,7 +71,7 @@ def run(
     picture: Picture | None = None,
     columns: int | None = None,
     describe: Callable[[Report], str] | None = None,
-    reference: Reference | None = None,
+    reference: Reference | PictureReference | None = None,
     system_flag: str | None = None,
 ) -> int:
     """Train for the recipe's epochs, in the folder `options.out`. Returns 0, or 130 if it was asked
@@ -99,6 +100,12 @@ def run(
         "epochs": recipe.epochs,
         **{name: getattr(options, name) for name in FREE},
     }
+    if loader.flip:  # these two are in the config only if they are asked for, as in older ones
+        config["flip"] = True
+    if options.augment:
+        gan.augment(*options.augment)
+        config["augment"] = list(options.augment)
+    gan.class_names = loader.dataset.class_names
     if recipe.average is not None:
         gan.keep_average(recipe.average)
         config["average"] = recipe.average
@@ -144,7 +151,9 @@ class Session:
         self.watch: Watch | None = None
         self.evaluations: Evaluations | None = None
 
-    def carry_out(self, reference: Reference | None, system_flag: str | None = None) -> int:
+    def carry_out(
+        self, reference: Reference | PictureReference | None, system_flag: str | None = None
+    ) -> int:
         """From where the folder stands to the end; the exit code."""
         gan, options, epochs = self.gan, self.options, self.gan.settings.epochs
         self._restore()
@@ -318,6 +327,7 @@ class Session:
             "iteration": self.iteration,
             "loader": self.loader.state_dict(),
             "data": self.loader.dataset.name,
+            "images": len(self.loader.dataset),
         }
         return arrays, plain
 

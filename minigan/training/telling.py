@@ -19,7 +19,6 @@ from minigan.gans.base import GAN
 from minigan.nn.summary import Row, table_of
 from minigan.training.options import RunOptions
 
-LARGEST = 35  # pixels: digits that were padded to more are not what the judge reads
 MADE = ("samples", "progress.gif", "losses.png", "evaluation.png", "gradients.png")
 
 
@@ -80,20 +79,23 @@ def next_commands(
 ) -> list[str]:
     """Three commands to be pasted: draw with what was trained, walk through it, and score it.
 
-    Scores are of digits; with other pictures the third command trains on. None of them where the
-    examples are not to be found, because minigan was installed without.
+    Scores are of digits, and of pictures that lie in the folder; with others the third command
+    trains on. None of them where the examples are not to be found, because minigan was installed
+    without.
     """
     examples = _examples()
     if examples is None:
         return []
     python, system = sys.orig_argv[0], shlex.split(system_flag or "")
-    digit = ["--digit", "7"] if hasattr(gan.settings, "classes") else []
+    digit: list[str] = []
+    if hasattr(gan.settings, "classes"):
+        names = gan.class_names or ("7",)
+        digit = ["--digit", "7"] if "7" in names else ["--class", names[0]]
     words = [
         [python, str(examples / "sample.py"), str(out), *system],
         [python, str(examples / "latent_walk.py"), str(out), *system, *digit],
     ]
-    _, channels, side, _ = loader.dataset.images.shape
-    if loader.dataset.name.startswith("MNIST") and channels == 1 and side <= LARGEST:
+    if loader.dataset.name.startswith("MNIST") or (out / "images.npy").exists():
         words.append([python, str(examples / "evaluate.py"), str(out), *system])
     elif on := going_on("--epochs", str(2 * gan.settings.epochs)):
         words.append(on)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from minigan import plots
-from minigan.data import DataLoader, ImageDataset
+from minigan.data import DataLoader, ImageDataset, read
 from minigan.errors import UserError
 from minigan.gans import dcgan
 from minigan.training.checkpoint import load_checkpoint
@@ -151,7 +151,7 @@ def test_without_data_it_learns_digits_with_a_border(
 ) -> None:
     module = example("dcgan")
     few = ImageDataset(np.full((6, 1, 28, 28), 200, np.uint8), name="MNIST")
-    monkeypatch.setattr(module, "mnist", lambda split: few)
+    monkeypatch.setattr(read, "mnist", lambda split, directory: few)
     out = tmp_path / "digits"
     arguments = ["--channels", str(channels)] if channels == 3 else []
     arguments += ["--ngf", "2", "--ndf", "2", "--batch-size", "3", "--max-steps", "1"]
@@ -217,7 +217,7 @@ def test_overwrite_removes_the_pictures_of_the_end(
     [
         (["--image-size", "30"], "images of 30 × 30 pixels.*such as 28, 32"),
         (["--data", "nowhere"], "nowhere is neither a folder nor a file"),
-        (["--data", "nowhere", "--evaluate-every", "1"], "compares with MNIST"),
+        (["--augment", "colour"], "one or several of color, translation, cutout"),
         (["--data", "."], "holds no images"),
     ],
 )
