@@ -50,6 +50,14 @@ def counted(count: int, total: int) -> str:
 
 FEW = 7  # a run that ends with fewer of the eight modes has lost hills
 RATES = ("equal rates", "hasty generator")
+OBJECTIVES = (
+    "saturating",
+    "non-saturating",
+    "least squares",
+    "Wasserstein, gradient penalty",
+    "Wasserstein, its paper's betas",
+    "non-saturating, 5 steps of D",
+)
 
 
 def usual_kernel(found: Found) -> str:
@@ -64,7 +72,7 @@ def lost(runs: Runs) -> list[int]:
 
 def ring_table(found: Found) -> str:
     kernel, rows = usual_kernel(found), []
-    for name in several([run["settings"]["objective"] for run in found["runs"]]):
+    for name in OBJECTIVES:
         cells = []
         for rate in RATES:
             runs = where(found, objective=name, rate=rate, kernel=kernel)

@@ -263,7 +263,9 @@ def test_the_rings_table_counts_runs_with_their_interval():
     assert rows == [
         "| saturating | 0 of 4 (0–49 %) | 58 ± 1 % | 1 of 4 (5–70 %) | 58 ± 2 % |",
         "| non-saturating | not played | | 3 of 4 (30–95 %) | 53 ± 6 % |",
+        *[f"| {name} | not played | | not played | |" for name in tables.OBJECTIVES[2:]],
     ]
+    assert set(tables.OBJECTIVES) == set(module("ring").ROWS)
     assert tables.kernels_table(found).splitlines()[2:] == [
         "| A | 1 of 4 (5–70 %) | 3 | 3 of 4 (30–95 %) | 0, 2, 3 |",
         "| B | not played | | 0 of 2 (0–66 %) | none |",

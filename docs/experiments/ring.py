@@ -24,7 +24,7 @@ from minigan.training.command import positive, run_command
 EQUAL_BETAS = (0.5, 0.999)  # of Adam, in all rows but the last
 ROWS: dict[str, tuple[Objective, tuple[float, float]]] = {
     **{name: (objective, EQUAL_BETAS) for name, objective in ring.OBJECTIVES.items()},
-    "… with its paper's betas, 0 and 0.9": (
+    "Wasserstein, its paper's betas": (
         ring.OBJECTIVES["Wasserstein, gradient penalty"],
         (0.0, 0.9),
     ),
