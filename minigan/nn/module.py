@@ -218,7 +218,7 @@ class Module:
         """Every parameter and buffer, detached, by torch's names. Not copies: live memory.
 
         The numbers may lie in another order than C's (flat.py says why), and safetensors.numpy
-        writes memory as it lies. It refuses a tensor; what it gets should be np.ascontiguousarray
+        writes memory as it lies. A tensor refuses it; what it gets should be np.ascontiguousarray
         of each. `training.save_checkpoint`, np.savez and torch.tensor look at shapes and strides.
         """
         return {name: tensor.detach() for name, tensor in self._state().items()}
