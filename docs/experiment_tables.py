@@ -94,10 +94,14 @@ def kernels_table(found: Found) -> str:
 
 
 def of_ring(found: Found, which: str) -> str:
-    """ "RATE: OBJECTIVE", its count; "RATE: A | B", the probability of two counts so unequal."""
+    """ "RATE: OBJECTIVE", its count; "RATE: A | B", the probability of two counts so unequal.
+
+    Of the usual kernel alone; "RATE, all kernels: …" is of all runs.
+    """
     rate, _, names = which.partition(": ")
-    kernel = usual_kernel(found)
-    cells = [where(found, objective=n, rate=rate, kernel=kernel) for n in names.split(" | ")]
+    of = {} if rate.endswith(", all kernels") else {"kernel": usual_kernel(found)}
+    rate = rate.removesuffix(", all kernels")
+    cells = [where(found, objective=name, rate=rate, **of) for name in names.split(" | ")]
     if len(cells) == 1:
         return counted(len(lost(cells[0])), len(cells[0]))
     (a, of_a), (b, of_b) = [(len(lost(runs)), len(runs)) for runs in cells]
@@ -202,8 +206,9 @@ def of_floors(found: Found, which: str) -> str:
 
 def lsgan_table(found: Found) -> str:
     rows = []
+    kernel = usual_kernel(found)
     for name in several([run["settings"]["recipe"] for run in found["runs"]]):
-        runs = where(found, recipe=name)
+        runs = where(found, recipe=name, kernel=kernel)
         distance = mean([run["frechet_distance"] for run in runs], 0)
         modes = ", ".join(str(run["modes"]) for run in runs)
         rows.append([name, seeds_of(runs), distance, modes])
@@ -215,18 +220,23 @@ def seeds_of(runs: Runs) -> str:
     return ", ".join(str(run["settings"]["seed"]) for run in runs)
 
 
+SHOWN = tuple(str(iteration) for iteration in range(0, 1751, 250))
+VARIANCE, DEVIATION = "variance before the sigmoid", "deviation of a pixel"
+
+
 def lsgan_death_table(found: Found) -> str:
-    """How the recipe as published loses its spread."""
-    runs = where(found, recipe="as published")
-    looks = list(runs[0]["looks"])
+    """How the two recipes that keep the batch norm lose their spread."""
     rows = []
-    for name, places in (("deviation of a pixel", ".2f"), ("variance before the sigmoid", ".0e")):
-        for run in runs:
-            cells = [format(run["looks"][look][name], places) for look in looks]
-            rows.append([name, str(run["settings"]["seed"]), *map(minus, cells)])
-    head = ["in front of the sigmoid, and of the images", "seed", *[f"{int(n):,}" for n in looks]]
-    head[0] = "after so many iterations"
-    return table(head, ["left"] + ["right"] * (len(looks) + 1), rows)
+    for recipe in ("as published", "only the pixels in [−1, 1]"):
+        for run in where(found, recipe=recipe):
+            settings = run["settings"]
+            name = f"{recipe}, seed {settings['seed']}, {settings['kernel']}"
+            for what, places in ((VARIANCE, ".0e"), (DEVIATION, ".2f")):
+                cells = [format(run["looks"][look][what], places) for look in SHOWN]
+                rows.append([name, what, *map(minus, cells)])
+                name = "…"
+    head = ["recipe", "after so many iterations", *[f"{int(look):,}" for look in SHOWN]]
+    return table(head, ["left"] * 2 + ["right"] * len(SHOWN), rows)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -260,23 +270,84 @@ def averages_table(found: Found) -> str:
     rows = []
     for system, name in SYSTEMS.items():
         for run in where(found, system=system):
-            for epoch, scores in run["epochs"].items():
-                both = [(scores[c]["frechet_distance"], scores[c]["precision"]) for c in COLUMNS]
-                cells = [f"{distance:.1f} ({precision:.2f})" for distance, precision in both]
-                rows.append([name, str(run["settings"]["seed"]), epoch, *cells])
+            settings = run["settings"]
+            both = [(run[c]["frechet_distance"], run[c]["precision"]) for c in COLUMNS]
+            cells = [f"{distance:.1f} ({precision:.2f})" for distance, precision in both]
+            rows.append([name, str(settings["seed"]), str(settings["epochs"]), *cells])
     head = ["system", "seed", "epochs", "last weights", "averaged, statistics copied"]
     return table([*head, "averaged, statistics measured anew"], ["left"] + ["right"] * 5, rows)
 
 
 def of_averages(found: Found, which: str) -> str:
     """ "dcgan 0 12 averaged nearest_training_image .2f" """
-    system, seed, epoch, column, score, spec = which.split(" ")
-    (run,) = where(found, system=system, seed=int(seed))
-    column = {"anew": "statistics anew"}.get(column, column)
-    return format(run["epochs"][epoch][column][score], spec)
+    system, seed, epochs, column, score, spec = which.split(" ")
+    (run,) = where(found, system=system, seed=int(seed), epochs=int(epochs))
+    return format(run[column][score], spec)
 
 
 # By the name of the table: the experiment's file, and who makes it.
+# ---------------------------------------------------------------------------------------------
+# Pictures without labels
+
+# What your_own_pictures.md shows of each set: the score, and its decimals.
+PICTURE_SCORES = {
+    "frechet_distance": ("Fréchet ↓", 1),
+    "kernel_distance": ("kernel ↓", 3),
+    "precision": ("precision ↑", 2),
+    "recall": ("recall ↑", 2),
+    "coverage": ("coverage ↑", 2),
+    "two_sample": ("two-sample, ½", 2),
+    "nearest_picture": ("nearest, 1", 2),
+    "copies": ("near copies, 0.05", 2),
+}
+
+
+def few_pictures_table(found: Found) -> str:
+    """The last and the averaged weights of each run, and the real half and the faulty sets once."""
+    rows = []
+    for run in found["runs"]:
+        for column, weights in (("generator", "last weights"), ("average", "averaged")):
+            rows.append([f"{run['settings']['run']}, {weights}", *cells(run["columns"][column])])
+    others = found["runs"][0]["columns"]
+    for title in others:
+        if title not in ("generator", "average"):
+            rows.append([f"*{title}*", *cells(others[title])])
+    head = ["pictures", *(title for title, _ in PICTURE_SCORES.values())]
+    return table(head, ["left"] + ["right"] * len(PICTURE_SCORES), rows)
+
+
+def few_losses_table(found: Found) -> str:
+    """The median losses of each run, at its beginning and at its end."""
+    names = ("D loss", "G loss", "D(x)", "D(G(z1))")
+    rows = [
+        [f"{run['settings']['run']}, {part} 1,000 iterations"]
+        + [f"{run['losses'][part][name]:.2f}" for name in names]
+        for run in found["runs"]
+        for part in ("first", "last")
+    ]
+    return table(["median of", *names], ["left"] + ["right"] * len(names), rows)
+
+
+def cells(scores: dict[str, float]) -> list[str]:
+    return [minus(f"{scores[name]:.{places}f}") for name, (_, places) in PICTURE_SCORES.items()]
+
+
+def eyes_table(found: Found) -> str:
+    """Kernel distance of each set, as each eye sees it that was fitted on all, or on one half."""
+    titles = [title for title in found["runs"][0]["columns"] if title != "real half"]
+    head = ["eye", "seconds", "real half", "… unseen", *titles]
+    rows = []
+    for name in several([run["settings"]["eye"] for run in found["runs"]]):
+        (whole,), (half,) = (
+            where(found, eye=name, **{"fitted on": fitted_on}) for fitted_on in ("all", "half")
+        )
+        distances = [whole["columns"]["real half"], half["columns"]["real half"]]
+        distances += [whole["columns"][title] for title in titles]
+        values = [minus(f"{one['kernel_distance']:.3f}") for one in distances]
+        rows.append([name, f"{whole['fitting seconds']:.1f}", *values])
+    return table(head, ["left"] + ["right"] * (len(head) - 1), rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "ring": ("ring.json", ring_table),
     "ring-kernels": ("ring.json", kernels_table),
@@ -288,6 +359,9 @@ TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "lsgan-death": ("lsgan.json", lsgan_death_table),
     "eps": ("eps.json", eps_table),
     "averages": ("averages.json", averages_table),
+    "few-pictures": ("few_pictures.json", few_pictures_table),
+    "few-losses": ("few_pictures.json", few_losses_table),
+    "eyes": ("eyes.json", eyes_table),
 }
 # By the first word of a figure's name: the file, and who finds the figure.
 FIGURES: dict[str, tuple[str, Callable[[Found, str], str]]] = {

@@ -3,12 +3,17 @@
     python docs/tables.py            # rewrite what stands between the markers
     python docs/tables.py --check    # say where a page and the files differ; exit code 1
 
-In a page `<!-- table: NAME -->` … `<!-- end -->` holds a table, and `<!-- figure: RUN COLUMN SCORE
--->` … `<!-- end -->` a figure within a sentence; `figure: theory KEY/KEY FORMAT` is one of
-theory.json, and `figure: ring …` one of an experiment's. Nobody types what is between them, and no
-figure of a trained network stands without its seeds. The files are
-in docs/results/data/; docs/results/README.md says which command leaves which. What was measured
-before files were kept is in earlier.json, and marked with a dagger wherever it is shown.
+In a page `<!-- table: NAME -->` … `<!-- end -->` holds a table, and `<!-- figure: … -->` …
+`<!-- end -->` a figure within a sentence:
+
+    RUN COLUMN SCORE                    of all seeds of a run, such as `gan average recall`
+    run RUN SEED COLUMN SCORE FORMAT    of one of them
+    theory KEY/KEY FORMAT               of theory.json
+    ring …, floors …, averages …        of an experiment: experiment_tables.py
+
+Nobody types what is between them, and no figure of a trained network stands without its seeds. The
+files are in docs/results/data/; docs/results/README.md says which command leaves which. What was
+measured before files were kept is in earlier.json, and marked with a dagger wherever it is shown.
 """
 
 from __future__ import annotations
@@ -63,7 +68,7 @@ SHOWN = {  # score: its title
 # The rows of the systems: name, run, pictures, what one sees on them.
 SYSTEMS = [
     ("MLP GAN, the default", "gan", "gan", "all digits; some samples are none"),
-    ("… with 10,000 images held out", "gan-held-out", "gan-held-out", "as good, from fewer images"),
+    ("… with 10,000 images held out", "gan-held-out", "gan-held-out", "all digits, from 50,000"),
     ("the tutorials', 25 epochs", "gan-tutorial", "gan-tutorial", "strokes, of some of the digits"),
     ("… 200 epochs", "gan-tutorial-200", "gan-tutorial-200", "sharper, and nearly all are 1 or 7"),
     ("MLP GAN, dropout in D", "gan-dropout", "gan-dropout", "legible, frayed"),
@@ -278,6 +283,12 @@ def quoted(files: Files, run: str, column: str, score: str) -> str:
 def named(numbers: str) -> str:
     """ "seeds 0–2", "seed 0" """
     return f"seed{'s' * (not numbers.isdecimal())} {numbers}"
+
+
+def of_one_run(files: Files, run: str, seed: str, column: str, score: str, spec: str) -> str:
+    """A score of one record, as Python shall format it, and its seed."""
+    (record,) = (each for each in files.records(run, column) if each["seed"] == int(seed))
+    return f"{format(record['columns'][column]['scores'][score], spec)} ({named(seed)})"
 
 
 def of_theory(files: Files, where: str) -> str:
@@ -626,6 +637,8 @@ def of_sentence(files: Files, name: str) -> str:
     kind, _, which = name.partition(" ")
     if kind == "theory":
         return of_theory(files, which)
+    if kind == "run":
+        return of_one_run(files, *which.split())
     if kind in experiment_tables.FIGURES:
         file, find = experiment_tables.FIGURES[kind]
         return find(files.read(file), which)
@@ -636,8 +649,8 @@ def made_table(files: Files, name: str) -> str:
     """The table of that name: an experiment's, one of this file, or a transcribed one."""
     if name in experiment_tables.TABLES:
         file, make = experiment_tables.TABLES[name]
-        if (found := files.read(file)) is not None:
-            return make(found)
+        found = files.read(file)
+        return make(found) if found is not None else "(This has not been measured yet.)"
     return TABLES[name](files) if name in TABLES else earlier_table(name, files)
 
 

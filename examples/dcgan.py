@@ -11,23 +11,22 @@ are normalized together. Here they are drawn in eval mode, so that each depends 
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from minigan import plots
-from minigan.data import DataLoader, ImageDataset, cifar10, image_folder, mnist
+from minigan.data import DataLoader
 from minigan.errors import UserError
 from minigan.gans.base import GAN
 from minigan.gans.dcgan import DCGAN, LOSSES, RECIPES, smallest_map
+from minigan.random import Random
 from minigan.tensor import Tensor, no_grad
 from minigan.training import Report, run
 from minigan.training.command import (
-    WHAT,
-    digits_to_compare,
+    images_for,
     loader_for,
-    path,
     positive,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -36,10 +35,8 @@ from minigan.training.command import (
 from minigan.training.folder import note_drawn
 from minigan.training.parser import Parser
 
-CIFAR = "cifar10:"  # before the folder that holds its files
 SHOWN = 64  # images in a picture, eight in a row
 LEAVES = {
-    "images.npy": "with --data: the pictures, as read; and images.npy.json, of which files",
     "training_images.png": "some of the images that it learned from",
     "real_beside_fake.png": "those beside some that it drew",
     "discriminator_filters.png": "the weights of D's first layer",
@@ -58,14 +55,10 @@ def parser() -> Parser:
         about="tutorial: the tutorial's networks and training, to the letter; averaged: the same "
         "for more epochs, and drawn with averaged weights",
         out="runs/dcgan",
-        data="a folder of pictures, nested or not, or a .zip of one; cifar10:FOLDER for CIFAR-10 "
-        "(default: MNIST)",
+        sizes=(32, 64),
         examples=["", "--data FACES --recipe tutorial --out runs/faces"],
         leaves=LEAVES,
     )
-    add = parser.group(WHAT).add_argument
-    add("--image-size", type=positive, help="pixels (default: 64; 32 for MNIST and CIFAR-10)")
-    add("--channels", type=int, choices=[1, 3], help="gray or color (default: 3, and 1 for MNIST)")
     parser.recipe_flag("--ngf", type=positive, help="maps in G's largest hidden layer")
     parser.recipe_flag("--ndf", type=positive, help="maps in D's largest hidden layer")
     parser.recipe_flag(
@@ -78,8 +71,6 @@ def parser() -> Parser:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser().parse_args(arguments)
-    if options.data and options.evaluate_every:
-        raise UserError("--evaluate-every compares with MNIST: leave out --data")
     # run() and the networks would refuse these, too, but only after all pictures have been read.
     has_run = (options.out / "config.json").exists() and (options.out / "samples").exists()
     if has_run and not (options.resume or options.overwrite):
@@ -87,23 +78,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.image_size:
         smallest_map(options.image_size)
     return options
-
-
-def read_images(options: argparse.Namespace) -> ImageDataset:
-    """The training images, of the size and the channels that the options ask for."""
-    data = str(options.data or "")
-    if data.startswith(CIFAR):
-        if options.channels == 1:
-            raise UserError("the photographs of CIFAR-10 have 3 channels: leave out --channels 1")
-        photographs = cifar10(path(data.removeprefix(CIFAR)))
-        has_size = options.image_size in (None, photographs.images.shape[2])
-        return photographs if has_size else photographs.resized(options.image_size)
-    if data:
-        size, channels = options.image_size or 64, options.channels or 3
-        return image_folder(options.data, size, channels, cache=options.out / "images.npy")
-    digits = mnist("train").resized(options.image_size or 32)
-    channels = options.channels or 1  # three equal ones make a gray picture
-    return replace(digits, images=digits.images.repeat(channels, axis=1))
 
 
 def same_noise(gan: GAN) -> Tensor:
@@ -128,36 +102,57 @@ def tutorials_line(loader: DataLoader, epochs: int) -> Callable[[Report], str]:
 def draw_pictures(gan: DCGAN, loader: DataLoader, options: argparse.Namespace) -> None:
     """The pictures of the finished run, besides its samples and losses."""
     out = options.out
-    real, _ = loader.batch(np.arange(min(SEARCHED, len(loader.dataset))))
+    # A fair draw, the same for a seed: the first files of a folder are often of one kind.
+    order = Random(options.seed).fork("pictures").permutation(len(loader.dataset))
+    real, _ = loader.batch(order[:SEARCHED])
     shown = real[:SHOWN]
-    plots.save_grid(out / "training_images.png", shown, columns=8, scale=2)
-    plots.real_beside_fake(out / "real_beside_fake.png", shown, same_noise(gan), columns=8, scale=2)
+    played = loader.epoch * len(loader) + loader.position // loader.batch_size
+    drawn = f"{len(shown)} of {len(loader.dataset):,} training images, drawn with seed"
+    plots.save_grid(
+        out / "training_images.png", shown, columns=8, scale=2, caption=f"{drawn} {options.seed}"
+    )
+    plots.real_beside_fake(
+        out / "real_beside_fake.png",
+        shown,
+        same_noise(gan),
+        columns=8,
+        scale=2,
+        caption=f"a draw of the training images; generated after {played:,} iterations",
+    )
 
     gan.discriminator.eval()
     layers = gan.discriminator.features(real)
-    plots.save_picture(
-        out / "discriminator_filters.png",
-        plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12),
-    )
+    filters = plots.filter_grid(gan.discriminator.main[0].weight, columns=8, scale=12)
+    says = "kernels of D's first layer: gray 0, white +, black -"
+    plots.save_picture(out / "discriminator_filters.png", plots.captioned(filters, says))
     for number, maps in enumerate(layers, 1):
         page = plots.activation_grid(maps.numpy()[0, :SHOWN], columns=8)
-        plots.save_picture(out / f"discriminator_layer_{number}.png", page)
+        says = f"layer {number} of D: its maps of the first training image; bright: responds most"
+        plots.save_picture(out / f"discriminator_layer_{number}.png", plots.captioned(page, says))
     # Which images make a deep feature respond most? One feature a row.
     strength = layers[-1].numpy().max(axis=(2, 3))  # (N, maps, H, W) -> (N, maps)
     strongest = np.argsort(-strength[:, :8], axis=0)[:8].T  # -> (8 features, 8 images)
-    images = real.numpy()[strongest.ravel()]
-    plots.save_grid(out / "discriminator_strongest.png", images, columns=8, scale=2)
-    drawn = [path.name for path in out.glob("discriminator_*.png")]
-    note_drawn(out, ["training_images.png", "real_beside_fake.png", *drawn])
+    features, ranks = strongest.shape
+    places = [(i, rank) for i in range(features) for rank in range(ranks)]
+    plots.save_grid(
+        out / "discriminator_strongest.png",
+        real.numpy()[strongest.ravel()],
+        columns=ranks,
+        scale=2,
+        labels=[f"#{rank + 1}" if rank else f"map {i + 1}" for i, rank in places],
+        caption="a row: the training images to which one map of D's last layer responds most",
+    )
+    made = [path.name for path in out.glob("discriminator_*.png")]
+    note_drawn(out, ["training_images.png", "real_beside_fake.png", *made])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    dataset = read_images(options).first(options.train_count)
+    dataset = images_for(options)
     _, channels, size, _ = dataset.images.shape
     recipe = with_flags(RECIPES[options.recipe], options, image_size=size, channels=channels)
     gan = DCGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = loader_for(gan, dataset, seed=options.seed)
+    loader = loader_for(gan, dataset, seed=options.seed, flip=options.flip)
     code = run(
         gan,
         loader,
@@ -165,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         picture=same_noise,
         columns=8,
         describe=tutorials_line(loader, recipe.epochs),
-        reference=digits_to_compare(options, gan.backend),
+        reference=real_to_compare(options, gan, dataset),
     )
     draw_pictures(gan, loader, options)
     return code

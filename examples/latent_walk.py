@@ -67,7 +67,12 @@ def parser() -> Parser:
     )
     add("--plus", **numbers, help="numbers of samples whose average is added; may be repeated")
     add("--minus", **numbers, help="numbers of samples whose average is subtracted; likewise")
-    add("--digit", type=natural, help="conditional systems: the class to draw")
+    add(
+        "--digit",
+        "--class",
+        metavar="CLASS",
+        help="conditional systems: the class to draw, a name or a number",
+    )
     add("--seed", type=natural, default=0, help="of the noise")
     add = parser.group("where").add_argument
     add("--out", type=path, help="folder of the pictures (default: beside the checkpoint)")
@@ -105,21 +110,27 @@ class Painter(NamedTuple):
 def load(options: argparse.Namespace) -> Painter:
     gan = load_gan(options.checkpoint, system=own_system(options.system), backend=options.backend)
     classes = getattr(gan.settings, "classes", None)
-    if classes is None and options.digit is not None:
-        raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")
-    if classes is not None and (options.digit is None or options.digit >= classes):
-        raise UserError(f"a {gan.name} needs a --digit from 0 to {classes - 1}")
-    return Painter(gan, options.digit)
+    if classes is not None and options.digit is None:
+        raise UserError(f"a {gan.name} needs a --digit from 0 to {classes - 1}, or a --class")
+    return Painter(gan, None if options.digit is None else gan.label_of(options.digit))
 
 
 def walk(painter: Painter, vectors: np.ndarray, options: argparse.Namespace) -> None:
     """Pages and films of the walks from the even to the odd vectors."""
     pairs = list(zip(vectors[0::2], vectors[1::2], strict=True))
     look: dict[str, Any] = {"value_range": painter.gan.value_range}
-    for name, spherical in (("linear", False), ("spherical", True)):
+    ways = (("linear", "straight lines", False), ("spherical", "great circles", True))
+    for name, way, spherical in ways:
         page = [latent_walk(*pair, options.steps, spherical=spherical) for pair in pairs]
         images = painter(np.concatenate(page))
-        plots.save_grid(options.out / f"walk_{name}.png", images, options.steps, **look)
+        says = f"{way}: each row leads from one random vector, on the left, to another"
+        plots.save_grid(
+            options.out / f"walk_{name}.png",
+            images,
+            options.steps,
+            caption=says,
+            **look,
+        )
         film = [latent_walk(*pair, options.frames, spherical=spherical) for pair in pairs]
         frames = [painter(step) for step in np.stack(film, axis=1)]  # (frames, walks, *latent)
         there = [plots.image_grid(frame, scale=None, **look) for frame in frames]
@@ -149,7 +160,9 @@ def calculate(painter: Painter, choices: np.ndarray, options: argparse.Namespace
     images[[caption == "blank" for caption in captions]] = painter.gan.value_range[0]
     captions = [caption.replace("blank", "") for caption in captions]
     look: dict[str, Any] = {"value_range": painter.gan.value_range, "scale": None}
-    plots.save_grid(options.out / "arithmetic.png", images, columns, labels=captions, **look)
+    says = "rows: the groups, their mean at the end; last: the sum of the means, also with noise"
+    out = options.out / "arithmetic.png"
+    plots.save_grid(out, images, columns, labels=captions, caption=says, **look)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -164,13 +177,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         painter(choices),
         columns=8,
         labels=range(CHOICES),
+        caption="numbers for --plus and --minus",
         scale=None,
         value_range=painter.gan.value_range,
     )
     if options.plus or options.minus:
         calculate(painter, choices, options)
     note_drawn(options.out, DRAWN)
-    print(f"drew walks and choices in {options.out}")
+    made = [name for name in DRAWN if (options.out / name).exists()]
+    print(f"drew {', '.join(made)} in {options.out}")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ one, and the file minigan/gans/lsgan.py says why. --recipe fixed leaves one laye
 
 from collections.abc import Sequence
 
-from minigan.data import mnist
 from minigan.gans.lsgan import LSGAN, RECIPES
 from minigan.training import run
 from minigan.training.command import (
-    digits_to_compare,
+    images_for,
     loader_for,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -28,19 +28,18 @@ def parser() -> Parser:
         recipe="fixed",
         about="fixed draws; tutorial is the tutorial's network, which collapses",
         out="runs/lsgan",
-        data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
         examples=["", "--recipe tutorial --out runs/lsgan_tutorial"],
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    dataset = mnist("train", options.data).first(options.train_count)
+    dataset = images_for(options)
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     gan = LSGAN(recipe, seed=options.seed, backend=options.backend)
-    loader = loader_for(gan, dataset, seed=options.seed)
-    return run(gan, loader, run_options(options), reference=digits_to_compare(options, gan.backend))
+    loader = loader_for(gan, dataset, seed=options.seed, flip=options.flip)
+    return run(gan, loader, run_options(options), reference=real_to_compare(options, gan, dataset))
 
 
 if __name__ == "__main__":

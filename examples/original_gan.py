@@ -7,15 +7,16 @@ Maxout and dropout, ReLU and a sigmoid, and plain momentum, as the authors had t
 from collections.abc import Sequence
 from dataclasses import replace
 
-from minigan.data import mnist
+from minigan.data.read import are_pictures
 from minigan.gans.original_gan import RECIPES, OriginalGAN
 from minigan.training import run
 from minigan.training.command import (
     WHAT,
-    digits_to_compare,
     fraction,
+    images_for,
     loader_for,
     positive,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -35,7 +36,6 @@ def parser() -> Parser:
         about="paper: as the authors had it, to the letter; averaged: the same, and drawn with "
         "averaged weights",
         out="runs/original_gan",
-        data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
         examples=["", "--saturating --out runs/saturating"],
     )
     parser.set_defaults(train_count=TRAIN_COUNT)
@@ -49,14 +49,16 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    dataset = mnist("train", options.data).first(options.train_count)
+    if are_pictures(options.data) and options.train_count == TRAIN_COUNT:
+        options.train_count = None  # of pictures all
+    dataset = images_for(options)
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     recipe = replace(recipe, updates_per_epoch=len(dataset) // recipe.batch_size)
     gan = OriginalGAN(recipe, seed=options.seed, backend=options.backend)
     gan.start_from_mean(dataset.images)
-    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.k)
-    return run(gan, loader, run_options(options), reference=digits_to_compare(options, gan.backend))
+    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.k, flip=options.flip)
+    return run(gan, loader, run_options(options), reference=real_to_compare(options, gan, dataset))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,12 @@ def parser() -> Parser:
     add_system_flag(group)
     add("--count", type=positive, default=64, help="pictures to draw")
     add("--columns", type=positive, help="pictures in a row (default: as many as rows)")
-    add("--digit", type=natural, help="conditional systems: draw this class (default: all in turn)")
+    add(
+        "--digit",
+        "--class",
+        metavar="CLASS",
+        help="conditional systems: draw this class, a name or a number (default: all in turn)",
+    )
     add("--last", action="store_true", help="draw with the last weights, even if the run averaged")
     add("--seed", type=natural, default=0, help="of the noise")
     add = parser.group("where").add_argument
@@ -94,16 +99,15 @@ def refuse_folder(folder: Path, overwrite: bool) -> None:
         )
 
 
-def class_labels(gan: GAN, count: int, digit: int | None) -> Tensor | None:
+def class_labels(gan: GAN, count: int, name: str | None) -> Tensor | None:
     """What a conditional system is asked for: one class, or all in turn. None for the others."""
     classes = getattr(gan.settings, "classes", None)
-    if classes is None:
-        if digit is not None:
-            raise UserError(f"--digit needs a conditional system, and this is a {gan.name}")
+    if name is not None:
+        wanted = np.full(count, gan.label_of(name))
+    elif classes is not None:
+        wanted = np.arange(count) % classes
+    else:
         return None
-    if digit is not None and digit >= classes:
-        raise UserError(f"--digit {digit} is not a class: the classes are 0 to {classes - 1}")
-    wanted = np.arange(count) % classes if digit is None else np.full(count, digit)
     return Tensor(wanted, backend=gan.backend)
 
 

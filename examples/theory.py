@@ -8,6 +8,7 @@ import argparse
 import json
 import shlex
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,14 @@ def ring_of_gaussians(options: argparse.Namespace) -> Numbers:
                 for seed in seeds
             }
             last = {seed: run[-1] for seed, run in runs.items()}
-            numbers[f"{rate}: {name}"] = {
+            numbers[f"{rate}: {name}"] = found = {
                 "modes": [snapshot.modes for snapshot in last.values()],
                 "good": [snapshot.good for snapshot in last.values()],
             }
+            print(*lines({f"{rate}: {name}": rounded(found)}, width=52), sep="\n", flush=True)
             ends = [(snapshot.modes, snapshot.good, seed) for seed, snapshot in last.items()]
             drawn[name] = {seed: runs[seed] for *_, seed in (min(ends), max(ends))}
-        pictures.draw_ring(options.out / f"ring_{rate.replace(' ', '_')}.png", drawn)
+        pictures.draw_ring(options.out / f"ring_{rate.replace(' ', '_')}.png", drawn, title=rate)
     return numbers
 
 
@@ -87,12 +89,22 @@ EXPERIMENTS: dict[str, Callable[[argparse.Namespace], Numbers]] = {
 }
 
 
-def length(options: argparse.Namespace) -> dict[str, int]:
+# What each measures, for the terminal; docs/theory.md says it in full.
+TITLES = {
+    "optimal": "how far D is from the best D, p / (p + q)",
+    "criterion": "C(G) by its closed form and measured, in nats",
+    "figure1": "a generator on a line; JSD in nats",
+    "gradients": "two losses for G, at the first and the last step",
+    "ring": f"eight Gaussians, {SEEDS} seeds: modes found, and the share of good samples",
+}
+
+
+def length(options: argparse.Namespace) -> Numbers:
     """--steps if it was given, or each experiment takes its own."""
     return {"steps": options.steps} if options.steps else {}
 
 
-def asked(options: argparse.Namespace) -> dict[str, int]:
+def asked(options: argparse.Namespace) -> Numbers:
     return {"seed": options.seed, **length(options)}
 
 
@@ -103,6 +115,20 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(part) for part in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def lines(numbers: Numbers, width: int = 0) -> list[str]:
+    """A table: what was measured on the left, its numbers on the right, a line for each list."""
+    rows: list[tuple[str, Any]] = []
+    for what, value in numbers.items():
+        parts = value if isinstance(value, dict) else {"": value}
+        rows += [(f"{what}, {part}" if part else what, some) for part, some in parts.items()]
+    width = max(width, *(len(what) for what, _ in rows))
+    cells = [[*some] if isinstance(some, list) else [some] for _, some in rows]
+    return [
+        f"    {what:<{width}}" + "".join(f"{cell:>10.4g}" for cell in some)
+        for (what, _), some in zip(rows, cells, strict=True)
+    ]
 
 
 def known_numbers(path: Path) -> dict[str, Any]:
@@ -152,14 +178,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     numbers = known_numbers(written)  # of the pictures that are there already
     asked_for = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "examples/theory.py", *asked_for])
-    for name in chosen:
-        print(name, flush=True)
+    for number, name in enumerate(chosen, 1):
+        print(f"{name} ({number} of {len(chosen)}): {TITLES[name]}", flush=True)
+        began = time.monotonic()
         numbers[name] = rounded(EXPERIMENTS[name](options))
         numbers.setdefault("circumstances", {})[name] = circumstances(command, options.threads)
         with atomic_write(written) as temporary:
             temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
-        for what, value in numbers[name].items():
-            print(f"    {what}: {value}")
+        if name != "ring":  # whose rows were printed as they came, each after a minute
+            print(*lines(numbers[name]), sep="\n")
+        print(f"    {time.monotonic() - began:.0f} s", flush=True)
+    print(f"saved the pictures and {written}")
     return 0
 
 

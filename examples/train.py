@@ -12,20 +12,19 @@ The pictures are made to fit the settings: where these have `image_shape`, or `i
 import argparse
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from minigan.data import ImageDataset, image_folder, mnist
 from minigan.errors import UserError
 from minigan.gans import GAN
 from minigan.tensor import Tensor
 from minigan.training import run
 from minigan.training.command import (
     WHAT,
-    digits_to_compare,
+    images_for,
     loader_for,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -36,7 +35,7 @@ from minigan.training.own_system import (
     own_settings,
     own_system,
 )
-from minigan.training.parser import Parser, positive
+from minigan.training.parser import Parser
 
 DESCRIPTION = "Train a system of your own, which a Python file defines."
 SHOWN = 25  # images of a sample picture
@@ -51,14 +50,11 @@ def parser(system: type[GAN] | None = None) -> Parser:
         recipes={name: system.settings} if system else None,
         recipe=name,
         out=f"runs/{name}",
-        data="an IDX set, or a folder or a .zip of pictures (default: MNIST)",
+        sizes=(28, 64),
         examples=["--system my_gan.py", "--system my_gan.py --data PICTURES --image-size 32"],
-        leaves={"images.npy": "with --data: the pictures, as read; and images.npy.json"},
     )
     group = parser.group(WHAT)
     add_system_flag(group, required=True)
-    group.add_argument("--image-size", type=positive, help="pixels (default: the settings')")
-    group.add_argument("--channels", type=int, choices=[1, 3], help="gray or color")
     if system:
         add_settings_flags(parser, system)
     return parser
@@ -79,23 +75,6 @@ def shape_wanted(settings: Any, options: argparse.Namespace) -> tuple[int | None
     return channels, options.image_size or getattr(settings, "image_size", size)
 
 
-def read_images(settings: Any, options: argparse.Namespace) -> ImageDataset:
-    """The training images, of the size and the channels that are wanted."""
-    channels, size = shape_wanted(settings, options)
-    if is_pictures(options):
-        cache = options.out / "images.npy"
-        return image_folder(options.data, size or 64, channels or 3, cache=cache)
-    digits = mnist("train", options.data)
-    if size not in (None, digits.images.shape[2]):
-        digits = digits.resized(size)
-    return replace(digits, images=digits.images.repeat(channels or 1, axis=1))
-
-
-def is_pictures(options: argparse.Namespace) -> bool:
-    """Whether --data names pictures, and no IDX set."""
-    return options.data is not None and not any(options.data.glob("train-images-idx3-ubyte*"))
-
-
 def same_noise(gan: GAN) -> Tensor:
     """The images of a sample picture; of a system with `classes`, all of them in turn."""
     classes = getattr(gan.settings, "classes", None)
@@ -108,9 +87,8 @@ def same_noise(gan: GAN) -> Tensor:
 def main(arguments: Sequence[str] | None = None) -> int:
     system, options = parse(arguments)
     assert system is not None  # the parser insists on it
-    if is_pictures(options) and options.evaluate_every:
-        raise UserError("--evaluate-every compares with an IDX set, and --data holds pictures")
-    dataset = read_images(system.settings, options).first(options.train_count)
+    options.channels, options.image_size = shape_wanted(system.settings, options)
+    dataset = images_for(options)
     shape = dataset.images.shape[1:]
     settings = own_settings(
         system, options, image_shape=shape, image_size=shape[1], channels=shape[0]
@@ -119,13 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drawn = same_noise(gan).shape[1:]
     if drawn != shape:
         raise UserError(f"{gan.name} draws images of shape {drawn}, and the pictures have {shape}")
-    loader = loader_for(gan, dataset, seed=options.seed, updates=gan.parts)
+    loader = loader_for(gan, dataset, seed=options.seed, updates=gan.parts, flip=options.flip)
     return run(
         gan,
         loader,
         run_options(options),
         picture=same_noise,
-        reference=digits_to_compare(options, gan.backend),
+        reference=real_to_compare(options, gan, dataset),
         system_flag=f"--system {shlex.quote(str(options.system))}",
     )
 

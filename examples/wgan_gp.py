@@ -6,13 +6,13 @@ after a few hundred iterations, it falls as the images improve. No loss of anoth
 
 from collections.abc import Sequence
 
-from minigan.data import mnist
 from minigan.gans.wgan_gp import RECIPES, WGANGP
 from minigan.training import run
 from minigan.training.command import (
-    digits_to_compare,
+    images_for,
     loader_for,
     positive,
+    real_to_compare,
     run_command,
     run_options,
     training_parser,
@@ -29,7 +29,6 @@ def parser() -> Parser:
         recipe="mlp",
         about="two perceptrons, or convolutional networks (several times slower)",
         out="runs/wgan_gp",
-        data="a folder with another IDX set, such as Fashion-MNIST (default: MNIST)",
         examples=["", "--recipe conv --out runs/wgan_gp_conv"],
     )
     parser.recipe_flag("--n-critic", type=positive, help="critic updates for one of G")
@@ -39,12 +38,12 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    dataset = mnist("train", options.data).first(options.train_count)
+    dataset = images_for(options)
     shape = dataset.images.shape[1:]
     recipe = with_flags(RECIPES[options.recipe], options, image_shape=shape)
     gan = WGANGP(recipe, seed=options.seed, backend=options.backend)
-    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic)
-    return run(gan, loader, run_options(options), reference=digits_to_compare(options, gan.backend))
+    loader = loader_for(gan, dataset, seed=options.seed, updates=recipe.n_critic, flip=options.flip)
+    return run(gan, loader, run_options(options), reference=real_to_compare(options, gan, dataset))
 
 
 if __name__ == "__main__":

@@ -155,9 +155,9 @@ def test_the_small_gan_is_changed_one_thing_at_a_time(monkeypatch, reference):
     }
     assert [len(changed) for changed in differences.values()] == [0, 1, 1, 2]
     monkeypatch.setattr(script, "mnist", few)
-    monkeypatch.setattr(script, "LOOKS", (0, 1))
+    monkeypatch.setattr(script, "EVERY", 1)
     found = script.play(script.TUTORIAL, 0, 1, reference)
-    assert list(found["looks"]) == [0, 1] and found["modes"] >= 1
+    assert list(found["looks"]) == [0, 1, 2] and found["modes"] >= 1
     before = found["looks"][0]
     assert before["deviation of a pixel"] == pytest.approx(0.29, abs=0.02)
 
@@ -199,11 +199,23 @@ def test_an_average_is_scored_three_times(monkeypatch, reference):
     monkeypatch.setattr(script, "evaluate", evaluate)
     system = script.perceptrons(0)
     system.keep_average(0.9)
-    found = script.scores(system, reference)
+    found = script.scores(system, reference, {"iteration": 3})
     assert asked == [False, True, True]
-    assert found == dict.fromkeys(
+    assert found == {"iteration": 3} | dict.fromkeys(
         ("last", "averaged", "statistics anew"), {"frechet_distance": 1.2346, "modes": 7}
     )
+
+
+def test_an_average_is_looked_at_on_the_way(monkeypatch, reference, tmp_path):
+    script = module("averages")
+    monkeypatch.setattr(script, "mnist", few)
+    monkeypatch.setattr(script, "scores", lambda system, reference, before: before)
+    monkeypatch.setitem(script.SYSTEMS, "gan", (script.perceptrons, (1, 2)))
+    kept = script.Kept(tmp_path / "averages.json")
+    for _ in range(2):  # the second time all is there
+        script.play(kept, "gan", 5, reference)
+    assert [run["settings"]["epochs"] for run in kept.runs] == [1, 2]
+    assert [run["iteration"] for run in kept.runs] == [19, 38]
 
 
 def test_draws_of_real_images_are_disjoint(monkeypatch):

@@ -33,6 +33,11 @@ def kinds(outputs):
     return {kind for output in outputs for kind in output.get("data", ())}
 
 
+def printed(outputs):
+    """What a cell has printed: a kernel sends it in pieces, as they come."""
+    return "".join(output.get("text", "") for output in outputs)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     outputs = execute(nbformat.read(path, as_version=4), tmp_path, monkeypatch)
@@ -58,11 +63,10 @@ from minigan.gans import LSGAN
 from minigan.training import train
 
 if "gan" not in globals():
-    gan, loader, done = LSGAN(seed=0), DataLoader(mnist("test"), 64), 0
-for report in train(gan, loader, epochs=1, max_steps=5, iteration=done):
-    done = report.iteration
-    print(done, loader.position)
-    if done == 2:
+    gan, loader = LSGAN(seed=0), DataLoader(mnist("test"), 64)
+for report in train(gan, loader, epochs=1, max_steps=5):
+    print(report.iteration, loader.position)
+    if report.iteration == 2:
         {}
 """
 
@@ -90,5 +94,5 @@ def test_what_a_notebook_shows(tmp_path, monkeypatch):
     for cell in outputs[5:7]:  # errors of a program: where it was
         assert len("\n".join(cell[0].traceback).splitlines()) > 5
     stopped, again = outputs[7:]  # a loop that was interrupted goes on with the next batch
-    assert stopped[0].text == "1 64\n2 128\n" and stopped[1].ename == "KeyboardInterrupt"
-    assert again[0].text == "3 192\n4 256\n5 320\n"
+    assert printed(stopped) == "1 64\n2 128\n" and stopped[-1].ename == "KeyboardInterrupt"
+    assert printed(again) == "3 192\n4 256\n5 320\n"

@@ -9,6 +9,7 @@ instead, by its default recipe.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -42,28 +43,35 @@ SYSTEMS: dict[str, tuple[Callable[[int], GAN], tuple[int, ...]]] = {
 }
 
 
-def play(name: str, seed: int, reference: Reference) -> dict[str, Any]:
+def play(kept: Kept, name: str, seed: int, reference: Reference) -> None:
+    """Train, and keep what is found at each look as soon as it is."""
     make, looks = SYSTEMS[name]
+    wanted = [{"system": name, "seed": seed, "epochs": epochs} for epochs in looks]
+    if all(kept.has(settings) for settings in wanted):
+        return
     system = make(seed)
     system.keep_average(DECAY)
     dataset = mnist("train")
     if name == "dcgan":
         dataset = dataset.resized(SIDE)
     loader = loader_for(system, dataset, seed=seed)
-    rounds = len(loader)
-    found = {}
+    rounds, began = len(loader), time.process_time()
     for report in train(system, loader, epochs=looks[-1]):
         if report.iteration % rounds == 0 and report.epoch in looks:
-            found[str(report.epoch)] = {"iteration": report.iteration} | scores(system, reference)
-            print(f"    epoch {report.epoch}: {found[str(report.epoch)]}", flush=True)
-    return {"epochs": found}
+            before = {
+                "iteration": report.iteration,
+                "seconds of training": round(time.process_time() - began, 1),
+            }
+            settings = {"system": name, "seed": seed, "epochs": report.epoch}
+            kept.add(settings, partial(scores, system, reference, before))
 
 
-def scores(system: GAN, reference: Reference) -> dict[str, Any]:
+def scores(system: GAN, reference: Reference, before: dict[str, Any]) -> dict[str, Any]:
+    """`before`, and the scores of the three generators."""
     columns = {"last": draw(system)[0], "averaged": draw(system, averaged=True)[0]}
     system.measure_statistics()
     columns["statistics anew"] = draw(system, averaged=True)[0]
-    return {
+    return before | {
         column: {
             score: value if isinstance(value, int) else round(value, 4)
             for score, value in evaluate(images, reference).scores._asdict().items()
@@ -80,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     kept, reference = Kept(DATA / "averages.json"), Reference.mnist()
     for seed in options.seeds:
-        settings = {"system": options.system, "seed": seed}
-        kept.add(settings, partial(play, options.system, seed, reference))
+        play(kept, options.system, seed, reference)
 
 
 if __name__ == "__main__":

@@ -43,13 +43,16 @@ class Kept:
             found = json.loads(self.path.read_text(encoding="utf-8"))
             self.runs, self.commands = found["runs"], found["commands"]
 
+    def has(self, settings: dict[str, Any]) -> bool:
+        return any(run["settings"] == settings for run in self.runs)
+
     def add(self, settings: dict[str, Any], experiment: Callable[[], dict[str, Any]]) -> None:
         """Run an experiment, unless a run with these settings is there; write down what it finds.
 
         `experiment` returns plain values by name; they stand beside the settings.
         """
         self.read()  # another process may fill the same file
-        if any(run["settings"] == settings for run in self.runs):
+        if self.has(settings):
             return
         print(", ".join(f"{name} {value}" for name, value in settings.items()), flush=True)
         before = os.times()

@@ -41,10 +41,10 @@ def at_the_end(name: str, rate: str, seed: int) -> dict[str, Any]:
     return {"modes": last.modes, "good": round(last.good, 4)}
 
 
-def draw(kept: Kept, rate: str, kernel: str) -> None:
+def draw(kept: Kept, names: Sequence[str], rate: str, kernel: str) -> None:
     """The worst and the best of the seeds of each row, by their modes and then their samples."""
     found = {}
-    for name in ROWS:
+    for name in names:
         runs = [
             run
             for run in kept.runs
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 kept.add(settings, partial(at_the_end, name, rate, seed))
     if options.draw:
         for rate in options.rates:
-            draw(kept, rate, kernel)
+            draw(kept, options.objectives, rate, kernel)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
                                           train_lables.json and test_lables.json lie beside them
 
 The third form, the "python version", is made of pickles. A pickle is a program that runs when it
-is opened, so we do not open it. Next: ../gans/base.py; examples/dcgan.py --data cifar10:FOLDER
-learns to paint such images.
+is opened, so we do not open it. Next: read.py; examples/dcgan.py --data cifar10:FOLDER learns to
+paint such images.
 """
 
 from __future__ import annotations

@@ -132,6 +132,30 @@ class ImageDataset:
         name = f"{self.name}, the first {count:,}"
         return replace(self, images=self.images[:count], labels=labels, name=name)
 
+    def drawn(self, count: int, *, seed: int = 0) -> tuple[ImageDataset, ImageDataset | None]:
+        """A fair draw of `count` pictures, in the order they have here; and the rest, if any.
+
+        Who shows some pictures of a folder shows these, not the first by name; and what is left is
+        held out from a training that takes these.
+
+        Raises UserError if there are not so many, or `count` is less than 1.
+        """
+        if not 1 <= count <= len(self):
+            raise UserError(
+                f"{self.name} has {len(self)} pictures; {count} cannot be drawn of them"
+            )
+        if count == len(self):
+            return self, None
+        order = Random(seed).fork("drawn").permutation(len(self))
+        return (
+            self._of(np.sort(order[:count]), f"{self.name}, {count:,} of {len(self):,}"),
+            self._of(np.sort(order[count:]), f"{self.name}, the other {len(self) - count:,}"),
+        )
+
+    def _of(self, numbers: NDArray[np.int64], name: str) -> ImageDataset:
+        labels = None if self.labels is None else self.labels[numbers]
+        return replace(self, images=self.images[numbers], labels=labels, name=name)
+
     def resized(self, size: int) -> ImageDataset:
         """The same pictures, size × size pixels large.
 
@@ -176,7 +200,7 @@ class DataLoader:
     `seed` and on the number of the epoch, on nothing else: not on the backend, and not on what else
     draws random numbers. A place in the stream of batches is therefore two numbers, `epoch` and
     `position`, and `deal` goes on from there, in this process or, through `state_dict`, in another
-    one. `minigan.training.train` deals, and so does a loop of one's own that shall go on exactly
+    one. `minigan.training.train` deals, and so does a loop of one's own that should go on exactly
     where it was stopped:
 
         while loader.epoch < epochs:
@@ -193,6 +217,7 @@ class DataLoader:
     dtype: float32 or, for checks, float64.
     scale: what black and white become. (-1, 1) suits a generator that ends in tanh, (0, 1) one
     that ends in a sigmoid.
+    flip: deal about half of the images mirrored, left for right: in each epoch others, by `seed`.
 
     The bookmark is in two attributes. `epoch`: epochs dealt so far, which is the number of the
     epoch now being dealt. `position`: images of this epoch dealt so far.
@@ -211,6 +236,7 @@ class DataLoader:
         backend: str | Backend = "numpy",
         dtype: DTypeLike = "float32",
         scale: tuple[float, float] = (-1.0, 1.0),
+        flip: bool = False,
     ) -> None:
         least = batch_size if drop_last else 1
         if batch_size < 1 or least > len(dataset):
@@ -227,6 +253,7 @@ class DataLoader:
         self.backend = get_backend(backend)
         self.dtype = np.dtype(dtype)
         self.scale = scale
+        self.flip = flip
         self.epoch = 0
         self.position = 0
         self._least = least  # fewer images than this make no batch
@@ -256,6 +283,11 @@ class DataLoader:
         return (self.batch(order[start : start + self.batch_size]) for start in starts)
 
     @property
+    def dealt(self) -> int:
+        """Batches dealt so far, from the very first: where the bookmark lies, as one number."""
+        return self.epoch * len(self) + self.position // self.batch_size
+
+    @property
     def smallest_batch(self) -> int:
         """Images in the smallest batch of an epoch, the last one."""
         left_over = 0 if self.drop_last else len(self.dataset) % self.batch_size
@@ -279,10 +311,18 @@ class DataLoader:
     def batch(self, indices: Any) -> Batch:
         """The images with these numbers, scaled, and their labels; the bookmark does not move.
 
+        With `flip`, N + i is the number of image i's mirror image.
+
         Returns images (B, C, H, W) and labels (B,), or None in their place.
         """
         numbers = indices.array if isinstance(indices, Tensor) else self.backend.asarray(indices)
+        mirrored = None
+        if self.flip:
+            mirrored, numbers = numbers >= len(self.dataset), numbers % len(self.dataset)
         pixels = self._images.take(numbers, axis=0)  # (N, C, H, W) -> (B, C, H, W)
+        if mirrored is not None:
+            mirrored = mirrored[:, None, None, None]
+            pixels = self.backend.xp.where(mirrored, pixels[..., ::-1], pixels)
         images = Tensor(self.backend.elementwise(self._scaled, [pixels]))
         return images, None if self._labels is None else Tensor(self._labels.take(numbers))
 
@@ -295,11 +335,17 @@ class DataLoader:
         return values
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """(N,): the numbers of all images, in the order in which this epoch deals them."""
+        """(N,): the numbers of all images, in the order in which this epoch deals them.
+
+        With `flip`, half of them, drawn anew for each epoch, are those of the mirror images.
+        """
         images = len(self.dataset)
-        if not self.shuffle:
-            return np.arange(images)
-        return self._random.fork(f"order of epoch {epoch}").permutation(images)
+        order = np.arange(images)
+        if self.shuffle:
+            order = self._random.fork(f"order of epoch {epoch}").permutation(images)
+        if self.flip:
+            order += images * self._random.fork(f"flips of epoch {epoch}").integers(2, images)
+        return order
 
     def _move_to(self, epoch: int, position: int) -> None:
         if len(self.dataset) - position < self._least:

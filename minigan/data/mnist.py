@@ -87,6 +87,16 @@ def mnist(
     )
 
 
+def holds_idx(directory: str | Path | None) -> bool:
+    """Whether `mnist("train", directory)` finds its images there."""
+    name = FILES["train"][0]
+    if str(directory).startswith("cifar10:"):
+        return False
+    return directory is None or any(
+        (Path(directory) / f"{name}{suffix}").is_file() for suffix in ("", ".gz")
+    )
+
+
 def _find(name: str, directory: str | Path | None) -> Path:
     if directory is None:
         return PACKAGED / f"{name}.xz"

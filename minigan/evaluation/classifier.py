@@ -4,7 +4,7 @@ Where others compare images by the features of a network trained on ImageNet, wh
 downloaded and has never seen a digit, the scores here use this one. Its weights lie in the package.
 `python examples/train_classifier.py` made them, and makes them again.
 
-Of a new judge all feature scores change: a Fréchet distance has the unit of the features squared.
+With a new judge all feature scores change: a Fréchet distance has the unit of the features squared.
 So numbers may be compared only where the judge is the same. Next: evaluate.py, which asks it.
 """
 

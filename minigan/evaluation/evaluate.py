@@ -182,33 +182,55 @@ def draw(
     Digits that were learned with a black border (28 pixels padded to 32) lose it again. Raises
     UserError for a generator that draws anything but gray digits.
     """
-    source = Random(seed, backend=gan.backend).fork("evaluation")
     classes: int | None = getattr(gan.settings, "classes", None)
     labels = None if classes is None else np.arange(count) % classes
+    images = drawn(gan, count, labels, seed=seed, averaged=averaged)
+    digits = _without_border(images)
+    if digits.shape[1:] != (1, SIDE, SIDE):
+        raise UserError(
+            f"the judge reads gray digits, (1, {SIDE}, {SIDE}); this generator draws images of "
+            f"shape {images.shape[1:]}"
+        )
+    return digits, labels
+
+
+def drawn(
+    gan: GAN,
+    count: int,
+    labels: Labels | None = None,
+    *,
+    seed: int = 0,
+    averaged: bool = False,
+) -> Images:
+    """Images (count, C, H, W) of any generator, with pixels in [0, 1].
+
+    labels: what a conditional system is asked for; without, all its classes in turn. Others do not
+    look at them.
+    """
+    source = Random(seed, backend=gan.backend).fork("evaluation")
     black, white = gan.value_range
+    classes: int | None = getattr(gan.settings, "classes", None)
+    if classes is not None and labels is None:
+        labels = np.arange(count) % classes
     pieces = []
     for start in range(0, count, BATCH):
         size = min(BATCH, count - start)
-        asked = None if labels is None else labels[start : start + size]
-        images = gan.sample(
-            gan.draw_noise(source, size),
-            None if asked is None else Tensor(gan.backend.asarray(asked)),
-            averaged=averaged,
-        )
-        pixels = _without_border((images.numpy() - black) / (white - black))
-        if pixels.shape[1:] != (1, SIDE, SIDE):
-            raise UserError(
-                f"the judge reads gray digits, (1, {SIDE}, {SIDE}); this generator draws images of "
-                f"shape {images.shape[1:]}"
-            )
+        asked = None
+        if classes is not None and labels is not None:
+            asked = Tensor(gan.backend.asarray(labels[start : start + size]))
+        images = gan.sample(gan.draw_noise(source, size), asked, averaged=averaged).numpy()
+        pixels = (images - black) / (white - black)
         pieces.append(pixels.clip(0, 1).astype(np.float32))
-    return np.concatenate(pieces), labels
+    return np.concatenate(pieces)
+
+
+READABLE = range(SIDE, SIDE * 5 // 4 + 1)  # sides of gray digits that the judge can be shown
 
 
 def _without_border(images: NDArray[Any]) -> NDArray[Any]:
     """The middle 28 × 28 of gray images up to a quarter larger: ImageDataset.resized, undone."""
     channels, height, width = images.shape[1:]
-    if channels != 1 or height != width or not SIDE <= height <= SIDE * 5 // 4:
+    if channels != 1 or height != width or height not in READABLE:
         return images
     before = (height - SIDE) // 2
     return images[:, :, before : before + SIDE, before : before + SIDE]
@@ -356,11 +378,13 @@ def _check(images: Images, labels: Labels | None) -> None:
 # ---------------------------------------------------------------- the table
 
 
-def table(columns: Mapping[str, Scores]) -> str:
-    """The scores of several sets of samples side by side, for a terminal."""
+def table(
+    columns: Mapping[str, Any], rows: Mapping[str, tuple[str, str, str]] | None = None
+) -> str:
+    """The scores of several sets of samples side by side, for a terminal; `rows` as ROWS."""
     widths = [max(len(name), 10) for name in columns]
     lines = ["  ".join([" " * 23, *[f"{n:>{w}}" for n, w in zip(columns, widths, strict=True)]])]
-    for field, (title, digits, best) in ROWS.items():
+    for field, (title, digits, best) in (rows or ROWS).items():
         values = [getattr(scores, field) for scores in columns.values()]
         if set(values) != {None}:
             cells = ["-" if value is None else f"{value:{digits}}" for value in values]

@@ -3,7 +3,7 @@
 Put their table beside a generator's: real images show what is possible, and the others how a fault
 that everybody can name looks in each score. docs/evaluation.md goes through them.
 
-Next: circumstances.py.
+Next: eye.py.
 """
 
 from __future__ import annotations

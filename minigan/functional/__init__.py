@@ -1,7 +1,7 @@
 """Differentiable functions, one idea a file, under torch.nn.functional's names.
 
 Next: activations.py; then checks.py, linear.py, normalization.py, losses.py, lookup.py,
-convolution.py, resize.py, pooling.py, maxout.py.
+convolution.py, resize.py, pooling.py, augment.py, maxout.py.
 """
 
 from minigan.functional.activations import (

@@ -1,4 +1,4 @@
-"""Normalization: each channel, or sample, gets the mean and the deviation that it shall have.
+"""Normalization: each channel, or each sample, is brought to one mean and one deviation.
 
 Batch, instance and layer norm are one formula, `standardized`, over different axes of (N, C, H, W):
 all but C; H and W; or all but N. Batch norm, which has to be fast, is also written by hand.

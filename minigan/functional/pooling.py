@@ -1,7 +1,7 @@
 """Average pooling: an image shrinks, and each of its pixels is the mean of a window of old ones.
 
 The mean over a window is a mean of rows of means over columns: so it is a Resize (resize.py), with
-matrices of its own. Next: maxout.py.
+matrices of its own. Next: augment.py.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The two networks chase each other around the point where both would rest. The av
 lies nearer to that point than any place on it, so it often draws better (Yazıcı et al. 2019, "The
 Unusual Effectiveness of Averaging in GAN Training").
 
-Next: gan.py, the first game.
+Next: augmentation.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Average:
     """
 
     def __init__(self, network: Module, *, shared: list[Any]) -> None:
-        """`shared` are objects that the copy shall hold as well, not copies of them."""
+        """`shared` are objects that the copy should hold as well, not copies of them."""
         known = {id(each): each for each in shared}
         self.network = copy.deepcopy(network, known).requires_grad_(False)
         self.weights = _pairs(self.network.parameters(), network.parameters())

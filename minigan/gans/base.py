@@ -18,13 +18,16 @@ import numpy as np
 from minigan.backend import Backend, get_backend
 from minigan.creation import ones, zeros
 from minigan.errors import UserError
+from minigan.gans.augmentation import Augmentation
 from minigan.gans.average import Average, measure_statistics
 from minigan.nn import BatchNorm1d, Dropout, Module
+from minigan.nn.module import RemovableHandle
 from minigan.optim import Optimizer
 from minigan.random import Random, fork_rng, manual_seed
 from minigan.tensor import Array, Tensor, no_grad
 
 Losses = dict[str, Tensor]
+SHOWN_NAMES = 20  # of classes, in an error
 
 
 def cut(batch: Tensor, count: int) -> list[Tensor]:
@@ -65,6 +68,8 @@ class GAN(metaclass=Built):
 
     name: ClassVar[str]
     loss_unit: ClassVar[str] = "nats"  # of what `step` returns as losses, for the curves
+    # What the losses are where D can tell nothing and says ½ of every image: lines in the curves.
+    losses_at_rest: ClassVar[Mapping[str, float]] = {}
     value_range: tuple[float, float] = (-1.0, 1.0)  # black and white in the images it learns from
 
     settings: Any
@@ -75,6 +80,9 @@ class GAN(metaclass=Built):
 
     average: float | None = None  # how much of the averaged weights stays at each round
     _average: Average | None = None
+    augmentation: Augmentation | None = None  # what is done to images before D sees them
+    _augmenting: RemovableHandle | None = None
+    class_names: tuple[str, ...] = ()  # what label 0, 1, … means, if the data says; for people
 
     def __init__(
         self,
@@ -140,6 +148,38 @@ class GAN(metaclass=Built):
         modules = [*self.generator.modules(), *self.discriminator.modules()]
         return any(isinstance(module, BatchNorm1d) for module in modules)
 
+    def label_of(self, name: str) -> int:
+        """The label of a class, by its name where the data had names, or by its number.
+
+        Raises UserError for a system without classes, and for a class that it does not have.
+        """
+        classes: int | None = getattr(self.settings, "classes", None)
+        if classes is None:
+            raise UserError(
+                f"a {self.name} cannot be asked for a class: that takes a conditional GAN"
+            )
+        names = self.class_names or tuple(map(str, range(classes)))
+        if name in names:
+            return names.index(name)
+        if name.isdecimal() and int(name) < classes:
+            return int(name)
+        listed = ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
+        raise UserError(f"{name} is none of the classes of this {self.name}, which are {listed}")
+
+    # ---- what D sees --------------------------------------------------------------------
+
+    def augment(self, *kinds: str) -> None:
+        """From now on D sees real and drawn images only after random changes of these kinds:
+        "color", "translation", "cutout". What they are good for is in augmentation.py.
+
+        Raises UserError for no kind, another one, or one that comes twice.
+        """
+        augmentation = Augmentation(kinds, self.random, self.value_range)
+        if self._augmenting is not None:
+            self._augmenting.remove()
+        self._augmenting = self.discriminator.register_forward_pre_hook(augmentation)
+        self.augmentation = augmentation
+
     # ---- the average of the generator's weights --------------------------------------------------
 
     def keep_average(self, decay: float) -> None:
@@ -186,7 +226,7 @@ class GAN(metaclass=Built):
 
     @contextmanager
     def _averaged(self, averaged: bool | None) -> Iterator[None]:
-        """Inside, the averaged generator stands in for the generator, where it shall."""
+        """Inside, the averaged generator stands in for the generator, where it is asked for."""
         if averaged is False or (averaged is None and self.averaged_generator is None):
             yield
             return
@@ -288,6 +328,10 @@ class GAN(metaclass=Built):
             "random": self.random.state_dict(),
             "average": self.average,
         }
+        if self.augmentation is not None:
+            plain["augment"] = list(self.augmentation.kinds)
+        if self.class_names:
+            plain["class_names"] = list(self.class_names)
         for name, part in self._parts().items():
             state = part.state_dict()
             if isinstance(part, Module):
@@ -305,6 +349,9 @@ class GAN(metaclass=Built):
             raise UserError(f"the checkpoint is of a {plain.get('system')}, not of a {self.name}")
         if plain.get("average") is not None:
             self.keep_average(plain["average"])
+        if plain.get("augment"):
+            self.augment(*plain["augment"])
+        self.class_names = tuple(plain.get("class_names", self.class_names))
         for name, part in self._parts().items():
             start = f"{name}."
             own = {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}

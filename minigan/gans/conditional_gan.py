@@ -88,6 +88,7 @@ class ConditionalGAN(GAN):
     """The two perceptrons, each with a label, and their game."""
 
     name = "conditional_gan"
+    losses_at_rest = {"log 2: D cannot tell": math.log(2)}
     settings: Recipe = RECIPES["tutorial"]
 
     def networks(self) -> tuple[nn.Module, nn.Module]:

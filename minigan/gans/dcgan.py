@@ -19,6 +19,7 @@ Next: conditional_gan.py, where one can ask for a digit.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,6 +152,7 @@ class DCGAN(GAN):
     """The two convolutional networks and their game."""
 
     name = "dcgan"
+    losses_at_rest = {"2 log 2, of D": 2 * math.log(2), "log 2, of G": math.log(2)}
     settings: Recipe = RECIPES["tutorial"]
     discriminator: Discriminator
 

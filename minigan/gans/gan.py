@@ -101,6 +101,7 @@ class MLPGAN(GAN):
     """The two perceptrons and their game."""
 
     name = "gan"
+    losses_at_rest = {"log 2: D cannot tell": math.log(2)}
     settings: Recipe = RECIPES["tutorial"]
 
     def networks(self) -> tuple[nn.Module, nn.Module]:

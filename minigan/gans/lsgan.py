@@ -8,11 +8,16 @@ batch norm in front of the discriminator's sigmoid. Real and fake images go thro
 batches, and each leaves it with the same mean, its bias. So the discriminator cannot tell the two
 apart by their average; all it sees is how an image differs from the rest of its own batch. To
 the generator such differences only cost: the loss is convex where it is (for D(G(z)) > 1/3), and
-of all batches with one mean the one without any spread has the lowest. So it makes all images
-equal, and then batch norm passes on its bias exactly, whatever comes in, and no gradient back.
+of all batches with one mean the one without any spread has the lowest. (It does not get there in a
+straight line: batch norm undoes a spread that only shrinks, until that is near the root of its
+eps.) docs/results/README.md follows two ways of dying. As published, the images themselves become
+one, epoch by epoch. With the pixels in [-1, 1], G soon finds images that still differ, but not in
+what D's last layer sees of them: then batch norm passes on its bias, whatever comes in, and no
+gradient back.
 
 The recipe `fixed` leaves that layer out, and scales the pixels to [-1, 1], as a generator that
-ends in tanh needs them (the tutorial has them in [0, 1]). Nothing else differs.
+ends in tanh needs them (the tutorial has them in [0, 1]). Nothing else differs, and the page also
+shows either change alone.
 
 docs/tutorials.md names the tutorials.
 
@@ -106,6 +111,7 @@ class LSGAN(GAN):
 
     name = "lsgan"
     loss_unit = "squared error"
+    losses_at_rest = {"1/2, of D": 0.5, "1/4, of G": 0.25}
     settings: Recipe = RECIPES["tutorial"]
 
     @property

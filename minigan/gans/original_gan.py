@@ -129,6 +129,7 @@ class OriginalGAN(GAN):
     """The two networks of the paper and their game."""
 
     name = "original_gan"
+    losses_at_rest = {"log 2, of D": math.log(2)}
     value_range = (0.0, 1.0)
     settings: Recipe = RECIPES["paper"]
 

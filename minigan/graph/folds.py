@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 
 from minigan.graph.boxes import Box, Graph, arrows_to, box_of, gradient_line, inputs_of
 from minigan.graph.words import Names, about
@@ -106,16 +108,23 @@ def _join(groups: Groups, one: int, other: int) -> None:
 
 def _sorted(tensors: Sequence[Tensor], groups: Groups) -> tuple[list[int], set[int]]:
     """The groups, each after all that it was made from; and those of several tensors that cannot
-    be put in order, because each waits for another."""
+    be put in order, because they wait for each other."""
     needs: dict[int, set[int]] = {group: set() for group in groups.values()}
     for y in tensors:
         needs[groups[y.order]] |= {groups[x.order] for x in inputs_of(y)} - {groups[y.order]}
-    done: list[int] = []
-    while ready := [group for group, others in needs.items() if not others]:
-        done += ready
-        needs = {group: needs[group].difference(ready) for group in needs if group not in ready}
+    sorter = TopologicalSorter(needs)
+    with suppress(CycleError):
+        sorter.prepare()
+    done: dict[int, None] = {}
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        done |= dict.fromkeys(ready)
+        sorter.done(*ready)
+    waiting = {group: others - set(done) for group, others in needs.items() if group not in done}
+    while ends := waiting.keys() - set().union(*waiting.values()):  # nobody waits for these
+        waiting = {group: waiting[group] for group in waiting if group not in ends}
     sizes = Counter(groups.values())
-    return done, {group for group in needs if sizes[group] > 1}
+    return list(done), {group for group in waiting if sizes[group] > 1}
 
 
 def _hidden(tensors: Sequence[Tensor], names: Names, layers: Layers) -> set[int]:

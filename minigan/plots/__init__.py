@@ -7,12 +7,13 @@ Next: picture.py.
 """
 
 from minigan.gans.latent import latent_walk
-from minigan.plots.curves import COLORS, save_losses
+from minigan.plots.curves import COLORS, save_losses, save_norms, save_scores
 from minigan.plots.films import save_animation
 from minigan.plots.grids import (
     COMFORTABLE,
     activation_grid,
     as_pixels,
+    captioned,
     filter_grid,
     image_grid,
     real_beside_fake,
@@ -28,6 +29,7 @@ __all__ = [
     "Picture",
     "activation_grid",
     "as_pixels",
+    "captioned",
     "filter_grid",
     "get_ready",
     "image_grid",
@@ -36,5 +38,7 @@ __all__ = [
     "save_animation",
     "save_grid",
     "save_losses",
+    "save_norms",
     "save_picture",
+    "save_scores",
 ]

@@ -28,6 +28,7 @@ def image_grid(
     labels: Sequence[object] | None = None,
     scale: int | None = 1,
     background: int = 0,
+    caption: str | None = None,
 ) -> Picture:
     """Lay out images (N, C, H, W), C = 1 or 3, as one picture, row by row.
 
@@ -37,6 +38,7 @@ def image_grid(
     `padding` is the gap around each image in pixels of the picture, `background` its gray, and
     `labels` N captions, one under each image. `scale` is a whole enlargement; None enlarges small
     images, such as digits of 28 pixels, until they can be seen, and leaves large grids alone.
+    `caption` stands on a strip of its own below all of them.
     """
     pixels = as_pixels(images, value_range)  # (N, C, H, W) uint8
     count, channels = pixels.shape[:2]
@@ -60,14 +62,30 @@ def image_grid(
     for image, (top, left) in zip(pixels, corners, strict=True):
         picture[top : top + height, left : left + width] = image.transpose(1, 2, 0)  # (H, W, C)
     picture = picture[:, :, 0] if channels == 1 else picture  # (H, W, 1) -> (H, W)
-    if labels is None:
-        return picture.view(Picture)
-    labels = list(labels)
-    if len(labels) != count:
-        raise UserError(f"There are {count} images and {len(labels)} labels; give one for each")
-    places = [(left + width / 2, top + height + font_size / 2 + 2) for top, left in corners]
-    ink = "black" if background > 127 else "white"
-    return _write(picture, places, labels, font_size, ink)
+    if labels is not None:
+        labels = list(labels)
+        if len(labels) != count:
+            raise UserError(f"There are {count} images and {len(labels)} labels; give one for each")
+        places = [(left + width / 2, top + height + font_size / 2 + 2) for top, left in corners]
+        ink = "black" if background > 127 else "white"
+        picture = _write(picture, places, labels, font_size, ink)
+    return picture.view(Picture) if caption is None else captioned(picture, caption)
+
+
+def captioned(picture: np.ndarray, caption: str) -> Picture:
+    """The picture, and below it a white strip with a line of text, as large as there is room."""
+    height, width = picture.shape[:2]
+    font = next(
+        font
+        for size in (*range(15, 6, -1), 6)
+        if (font := ImageFont.load_default(size)).getlength(caption) <= width - 4 or size == 6
+    )
+    strip = 22
+    page = Image.new("L" if picture.ndim == 2 else "RGB", (width, height + strip), "white")
+    page.paste(Image.fromarray(picture))
+    middle = (width / 2, height + strip / 2)
+    ImageDraw.Draw(page).text(middle, caption, fill="black", font=font, anchor="mm")
+    return np.asarray(page).view(Picture)
 
 
 def save_grid(
@@ -90,8 +108,13 @@ def real_beside_fake(
     columns: int | None = None,
     scale: int | None = None,
     value_range: tuple[float, float] = (-1, 1),
+    caption: str | None = None,
 ) -> None:
-    """Save a PNG with a grid of real images on the left and of generated ones on the right."""
+    """Save a PNG with a grid of real images on the left and of generated ones on the right.
+
+    Whoever shows it chooses both fairly: the real ones by a seed, not the first of the set, which
+    are often of one class. `caption` says below them how they were chosen, or whose they are.
+    """
     grids = [
         image_grid(images, columns, value_range=value_range, scale=scale) for images in (real, fake)
     ]
@@ -105,7 +128,8 @@ def real_beside_fake(
         page[title : title + grid.shape[0], left : left + grid.shape[1]] = color
         places.append((left + grid.shape[1] / 2, title / 2))
         left += grid.shape[1] + margin
-    save_picture(path, _write(page, places, ("real", "generated"), 20, "black"))
+    page = _write(page, places, ("real", "generated"), 20, "black")
+    save_picture(path, page if caption is None else captioned(page, caption))
 
 
 def filter_grid(weights: Any, *, columns: int | None = None, scale: int | None = None) -> Picture:

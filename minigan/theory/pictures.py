@@ -84,7 +84,7 @@ def draw_criterion(path: PathLike, found: Criterion) -> None:
     left, strip = figure.add_subplot(places[0, 0]), figure.add_subplot(places[1, 0])
     right = figure.add_subplot(places[:, 1])
     distances, closed = np.array(found.distances), np.array(found.closed_form)
-    measured = (
+    measured: tuple[tuple[np.ndarray, str, dict[str, Any]], ...] = (
         (np.array(found.with_optimal), "V(D*, G)", {"mfc": "none", "ms": 8, "color": INK}),
         (np.array(found.with_trained), "V(D trained, G)", {"ms": 4, "color": BLUE}),
     )
@@ -268,7 +268,12 @@ def draw_gradients(path: PathLike, found: Gradients, races: Race) -> None:
 RING_LOOKS = (0, 2, -1)  # which of a run's snapshots are drawn: an early one, the middle, the last
 
 
-def draw_ring(path: PathLike, found: Mapping[str, Mapping[int, Sequence[Snapshot]]]) -> None:
+def draw_ring(
+    path: PathLike,
+    found: Mapping[str, Mapping[int, Sequence[Snapshot]]],
+    *,
+    title: str = "eight Gaussians",
+) -> None:
     """A row for each objective: the run of one seed beside that of another, the worst and the best.
 
     `found` has the snapshots of a run by its objective and its seed; of one seed alone, one run is
@@ -276,7 +281,14 @@ def draw_ring(path: PathLike, found: Mapping[str, Mapping[int, Sequence[Snapshot
     """
     looks, runs = len(RING_LOOKS), max(len(seeds) for seeds in found.values())
     widths = [1.0] * looks + [0.12, *[1.0] * looks] * (runs - 1)  # a gap between two runs
-    figure = _figure(2.2 * sum(widths), 2.35 * len(found))
+    figure = _figure(2.2 * sum(widths), 0.6 + 2.35 * len(found))
+    limit = 1.5 * RING.radius
+    figure.suptitle(
+        f"{title}: a row for each objective; its worst run, and beside it its best\n"
+        f"points: samples; circles: 3 standard deviations around the {RING.modes} modes of the "
+        f"data, where a sample is good (both axes: -{limit:g} to {limit:g})",
+        fontsize=10,
+    )
     panels = figure.subplots(len(found), len(widths), squeeze=False, width_ratios=widths)
     for row, (name, seeds) in zip(panels, found.items(), strict=True):
         for axes in row:
@@ -286,8 +298,8 @@ def draw_ring(path: PathLike, found: Mapping[str, Mapping[int, Sequence[Snapshot
             for axes, look in zip(block, RING_LOOKS, strict=False):
                 axes.set_axis_on()
                 _draw_snapshot(axes, snapshots[look])
-            title = [*name.split(", "), f"seed {seed}"] if i == 0 else [f"seed {seed}"]
-            block[0].set_ylabel("\n".join(title), fontsize=9)
+            label = [*name.split(", "), f"seed {seed}"] if i == 0 else [f"seed {seed}"]
+            block[0].set_ylabel("\n".join(label), fontsize=9)
     _save(figure, path)
 
 

@@ -64,7 +64,7 @@ def snapshots(
     """Train a generator on RING for `steps` rounds, and look at it five times on the way.
 
     Both players learn with Adam of the same `betas`, whatever the objective: what differs between
-    two objectives shall not come from their optimizers.
+    two objectives should not come from their optimizers.
     """
     manual_seed(seed)
     random = Random(seed).fork("ring")

@@ -15,10 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from minigan.backend import Backend, prepare_process, set_num_threads
+from minigan.backend import prepare_process, set_num_threads
 from minigan.data.loader import DataLoader, ImageDataset
+from minigan.data.mnist import holds_idx
+from minigan.data.read import are_pictures, read_images
 from minigan.errors import UserError
-from minigan.evaluation.evaluate import Reference
+from minigan.evaluation.evaluate import READABLE, Reference
+from minigan.evaluation.pictures import PictureReference
 from minigan.gans.base import GAN
 from minigan.training.console import patient_console
 from minigan.training.options import RunOptions
@@ -39,13 +42,16 @@ Recipe = TypeVar("Recipe")
 WHAT, LONG, WHERE = "what to train", "how long", "where"  # the groups of --help
 LOOKING, MACHINE = "looking", "machine"
 LEAVES = {  # of a run; folder.py writes it
-    "config.json": "the settings",
+    "config.json": "the settings, and how the run was started",
     "metrics.csv": "the losses",
     "samples/": "pictures of the same noise as training goes on",
     "progress.gif": "the samples as a film",
     "losses.png": "the losses as curves",
+    "images.npy": "with --data: the pictures, as read; and images.npy.json, of which files",
     "checkpoint.safetensors": "the networks: --resume goes on from it, other examples draw from it",
     "evaluation.csv": "with --evaluate-every: the scores; best.safetensors is the best of them",
+    "evaluation.png": "with --evaluate-every: the scores as curves",
+    "gradients.csv": "with --watch-gradients: the norms, and in gradients.png their curves",
 }
 
 
@@ -82,11 +88,27 @@ def said(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+DATA = (
+    "a folder of pictures, nested or not, or a .zip of one; a folder of IDX files, such as "
+    "Fashion-MNIST; or cifar10:FOLDER (default: MNIST)"
+)
+AUGMENT = (
+    "color, translation, cutout, or several of them: change real and drawn images alike before D "
+    "sees them, for few pictures (DiffAugment)"
+)
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    """What --augment takes: names with commas between them. The system knows which there are."""
+    return tuple(kind.strip() for kind in text.split(","))
+
+
 def training_parser(
     description: str,
     *,
     out: str,
-    data: str,
+    data: str = DATA,
+    sizes: tuple[int, int] = (28, 32),
     script: str = "",
     recipes: Mapping[str, Any] | None = None,
     recipe: str = "",
@@ -96,7 +118,8 @@ def training_parser(
 ) -> TrainingParser:
     """The flags of every example that trains; an example adds its own.
 
-    `out` is the default run folder; `data` says what --data takes; `recipe` is the default one of
+    `out` is the default run folder; `data` says what --data takes, and `sizes` in how many pixels
+    it is learned where no flag says so: digits, and pictures. `recipe` is the default one of
     `recipes`, and `about` says what they are. Without recipes, as for a system that is not known
     before the command line has been read, --help names no numbers. The rest is Parser's.
     """
@@ -108,7 +131,12 @@ def training_parser(
     if len(parser.recipes) > 1:
         add("--recipe", choices=list(parser.recipes), default=recipe, help=about)
     add("--data", type=path, help=data)
-    add("--train-count", type=positive, help="learn from the first so many images only")
+    size = f"pixels (default: {sizes[0]} for digits, 32 for CIFAR-10, {sizes[1]} for pictures)"
+    add("--image-size", type=positive, help=size)
+    add("--channels", type=int, choices=[1, 3], help="gray or color (default: as they are)")
+    add("--train-count", type=positive, help="learn from so many of the images only")
+    add("--flip", action="store_true", help="mirror half of the images, in each epoch others")
+    add("--augment", type=kinds, default=(), metavar="KIND,…", help=AUGMENT)
     add("--seed", type=natural, default=0, help="of weights, noise and batch order")
     flag("--batch-size", type=positive, help="images in a batch")
     flag("--lr", type=rate, help="learning rate")
@@ -133,16 +161,28 @@ def training_parser(
     add("--checkpoint-every", type=positive, default=1000, help="iterations between checkpoints")
 
     add = parser.group(LOOKING).add_argument
-    add("--sample-every", type=positive, default=500, help="iterations between sample pictures")
+    add(
+        "--sample-every",
+        type=positive,
+        default=500,
+        help="iterations between sample pictures, which also come at 1, 2, 5, 10, … at first",
+    )
     add("--log-every", type=positive, default=10, help="iterations between rows of metrics.csv")
     add("--evaluate-every", type=positive, help="epochs between evaluations (default: none)")
     add(
         "--tensorboard",
         action="store_true",
-        help='also write losses for TensorBoard; needs pip install "minigan[tensorboard]"',
+        help="also write losses, pictures and histograms for TensorBoard; needs pip install "
+        '"minigan[tensorboard]"',
+    )
+    add(
+        "--watch-gradients",
+        action="store_true",
+        help="also write the norms of each parameter's gradient and weights, and chart them",
     )
 
     machine_flags(parser)
+    parser.set_defaults(sizes=sizes)
     add = parser.group(MACHINE).add_argument
     add("--detect-anomaly", action="store_true", help="name the op that makes the first NaN (slow)")
     return parser
@@ -192,9 +232,33 @@ def run_options(flags: argparse.Namespace) -> RunOptions:
     return RunOptions(**{name: getattr(flags, name) for name in names})
 
 
-def loader_for(gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1) -> DataLoader:
+def images_for(flags: argparse.Namespace) -> ImageDataset:
+    """What --data names, as --image-size, --channels and --train-count want it; where they do not
+    say, in the parser's `sizes`. Decoded pictures are kept in the run folder."""
+    digits, pictures = flags.sizes
+    return read_images(
+        flags.data,
+        flags.image_size,
+        flags.channels,
+        count=flags.train_count,
+        digits=digits,
+        pictures=pictures,
+        cache=flags.out / "images.npy",
+    )
+
+
+def loader_for(
+    gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1, flip: bool = False
+) -> DataLoader:
     """The recipe's shuffled batches; for a round of several `updates`, so many of them in one."""
     recipe = gan.settings
+    if recipe.drop_last and len(dataset) < recipe.batch_size * updates:
+        each = f"{updates} updates of {recipe.batch_size}" if updates > 1 else "a batch"
+        raise UserError(
+            f"{dataset.name} has {len(dataset)} images, and a round takes "
+            f"{recipe.batch_size * updates} ({each}): give --batch-size "
+            f"{max(1, len(dataset) // updates)} or less"
+        )
     return DataLoader(
         dataset,
         recipe.batch_size * updates,
@@ -203,12 +267,25 @@ def loader_for(gan: GAN, dataset: ImageDataset, *, seed: int, updates: int = 1) 
         seed=seed,
         backend=gan.backend,
         scale=gan.value_range,
+        flip=flip,
     )
 
 
-def digits_to_compare(flags: argparse.Namespace, backend: Backend) -> Reference | None:
-    """The real digits for --evaluate-every, if it is given: those of --data, or MNIST."""
-    return Reference.mnist(flags.data, backend=backend) if flags.evaluate_every else None
+def real_to_compare(
+    flags: argparse.Namespace, gan: GAN, dataset: ImageDataset
+) -> Reference | PictureReference | None:
+    """The real images for --evaluate-every, if it is given: a judge reads digits, and pictures of
+    any other kind are compared with those that are learned and with those that are not."""
+    if not flags.evaluate_every:
+        return None
+    _, channels, height, _ = dataset.images.shape
+    if holds_idx(flags.data) and channels == 1 and height in READABLE:
+        return Reference.mnist(flags.data, backend=gan.backend)
+    rest = None
+    if are_pictures(flags.data) and flags.train_count:
+        whole = images_for(argparse.Namespace(**{**vars(flags), "train_count": None}))
+        rest = whole.drawn(flags.train_count)[1]
+    return PictureReference(dataset, rest, backend=gan.backend)
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None]) -> None:

@@ -15,15 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from minigan import plots
 from minigan.errors import UserError
-from minigan.evaluation.evaluate import COUNT, Reference, draw, evaluate
+from minigan.evaluation.evaluate import COUNT, ROWS, Reference, Scores, draw, evaluate
+from minigan.evaluation.pictures import PICTURE_ROWS, PictureReference, PictureScores
 from minigan.files import atomic_write, refuse_special_file
 from minigan.gans.base import GAN
 from minigan.training.checkpoint import previous_of, save_checkpoint
 
 TABLE = "evaluation.csv"
 BEST = "best.safetensors"
-MADE = (TABLE, f"{BEST}*")  # what this file puts in a run folder
+CURVES = "evaluation.png"
+MADE = (TABLE, f"{BEST}*", CURVES)  # what this file puts in a run folder
 
 Row = Mapping[str, Any]  # numbers, or their text where they were read from a file
 State = Callable[[], tuple[Mapping[str, np.ndarray], dict[str, Any]]]
@@ -40,12 +43,13 @@ class Evaluations:
         self,
         folder: Path,
         gan: GAN,
-        reference: Reference,
+        reference: Reference | PictureReference,
         iteration: int,
         *,
         count: int = COUNT,
     ) -> None:
-        draw(gan, 1)  # if the judge cannot read its images: an error now, and not epochs later
+        if isinstance(reference, Reference):
+            draw(gan, 1)  # if the judge cannot read its images: an error now, and not epochs later
         self.gan = gan
         self.path, self.best_path = folder / TABLE, folder / BEST
         self.reference, self.count = reference, count
@@ -60,8 +64,7 @@ class Evaluations:
         gan = self.gan
         row: dict[str, Any] = {"iteration": iteration, "epoch": epoch}
         for averaged in [False] if gan.average is None else [False, True]:
-            images, labels = draw(gan, self.count, averaged=averaged)
-            scores = evaluate(images, self.reference, labels).scores
+            scores = self._scores(averaged)
             prefix = "averaged_" if averaged else ""
             row |= {
                 prefix + name: value
@@ -74,10 +77,33 @@ class Evaluations:
             previous_of(self.best_path).unlink(missing_ok=True)  # it was only the second best
         self.rows.append(row)
         self._write()
+        self._draw()
         line = f"evaluation after epoch {epoch}: Fréchet distance {row['frechet_distance']:.2f}"
         if gan.average is not None:
             line += f", of the average {row['averaged_frechet_distance']:.2f}"
         return line + (", the best so far" if is_best else "")
+
+    def _scores(self, averaged: bool) -> Scores | PictureScores:
+        if isinstance(self.reference, PictureReference):
+            return self.reference.score(self.reference.draw(self.gan, averaged=averaged))
+        images, labels = draw(self.gan, self.count, averaged=averaged)
+        return evaluate(images, self.reference, labels).scores
+
+    def _draw(self) -> None:
+        """All scores that have a best, over the epochs so far."""
+        reference = self.reference
+        if isinstance(reference, PictureReference):
+            rows, beside, count = PICTURE_ROWS, reference.train.name, reference.count
+        else:
+            rows, beside, count = ROWS, reference.test.name, self.count
+        meanings = {
+            name: f"{title}\n{best}"
+            for name, (title, _, best) in rows.items()
+            if not title.startswith(" ")  # what is indented belongs to the row above it
+        }
+        path = self.path.with_name(CURVES)
+        title = f"{self.gan.name} beside {beside}, {count:,} images drawn"
+        plots.save_scores(path, self.path, meanings, title=title)
 
     def _read(self, last: int) -> list[Row]:
         """The rows up to iteration `last`."""

@@ -1,6 +1,6 @@
 """A run folder holds all that one training run makes, and one process at a time may write to it.
 
-    config.json               the settings, written first
+    config.json               the settings, written first, and each start: command, date, versions
     metrics.csv               one row a report: iteration, epoch, losses
     samples/iteration_*.png   the same noise, drawn as training goes on
     progress.gif, losses.png  the samples as a film, the losses as curves
@@ -36,6 +36,7 @@ CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.safetens
 NOTED = ".drawn_here"  # the names of what others drew into the folder, one a line
 PICTURES = ("progress.gif", "losses.png")
 SAMPLE_NAME = re.compile(r"iteration_(\d{8,})\.png")
+STARTS = "starts"  # the key of config.json for how each process was started that worked here
 MARK = "minigan_run"  # the first key of config.json: no other program's config.json has it
 FORMAT = 1
 
@@ -53,6 +54,7 @@ class RunFolder:
         self._also_made = tuple(also_made)
         self._metrics = Metrics(self.metrics_path)
         self._is_open = False
+        self._starts: list[dict[str, Any]] = []
 
     @classmethod
     def open(
@@ -65,6 +67,7 @@ class RunFolder:
         may_differ: Sequence[str] = (),
         may_lack: Sequence[str] = (),
         also_made: Sequence[str] = (),
+        start: Mapping[str, Any] | None = None,
     ) -> RunFolder:
         """Make a run folder, go on with one (`resume`), or start one afresh (`overwrite`).
 
@@ -72,7 +75,9 @@ class RunFolder:
         keys in `may_differ` ("settings.epochs" is the key `epochs` in `settings`), and those in
         `may_lack` may be missing there: an older version did not write them. `also_made` has
         patterns for further files of the run, such as "tensorboard/events*", which `overwrite`
-        removes, too, as it does what `note_drawn` named. Other files are never removed.
+        removes, too, as it does what `note_drawn` named. Other files are never removed. `start`,
+        plain JSON that says how this process was started, is added to those in config.json: they
+        are compared with nothing.
 
         Raises UserError, having touched nothing, for a folder that holds another run, other
         settings or somebody else's files, and for one that another process is writing to.
@@ -91,7 +96,7 @@ class RunFolder:
             take_lock(folder.path)
         folder._is_open = True
         try:
-            folder._prepare(overwrite)
+            folder._prepare(overwrite, start)
         except BaseException:
             folder.close()
             raise
@@ -219,6 +224,7 @@ class RunFolder:
                 )
             return
         there = read_config(self.path)
+        self._starts = there.pop(STARTS, [])
         if resume:
             _refuse_if_different(self.path, there, self.config, may_differ, may_lack)
         elif not overwrite and self._made_here():  # settings alone are no loss
@@ -227,7 +233,11 @@ class RunFolder:
                 "(--overwrite) or choose another folder (--out)."
             )
 
-    def _prepare(self, overwrite: bool) -> None:
+    def _prepare(self, overwrite: bool, start: Mapping[str, Any] | None) -> None:
+        if overwrite or not self._made_here():
+            self._starts = []  # of a run that is no more
+        if start is not None:
+            self._starts.append(dict(start))
         with writing(self.path):
             if overwrite:
                 for path in self._made_here():
@@ -235,7 +245,8 @@ class RunFolder:
                 (self.path / NOTED).unlink(missing_ok=True)
             self._remove_leftovers()
         with atomic_write(self.path / CONFIG) as temporary:
-            text = json.dumps({MARK: FORMAT, **self.config}, indent=2)
+            starts = {STARTS: self._starts} if self._starts else {}
+            text = json.dumps({MARK: FORMAT, **self.config, **starts}, indent=2)
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def _remove_leftovers(self) -> None:
@@ -287,6 +298,8 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read as settings of a run: {error}") from error
     if not isinstance(config, dict) or config.pop(MARK, None) != FORMAT:
         raise UserError(f"{path} is not from a minigan run. Choose another folder.")
+    if not isinstance(config.get(STARTS, []), list):
+        raise UserError(f"{path} cannot be read as settings of a run: its {STARTS} are no list")
     return config
 
 

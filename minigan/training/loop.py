@@ -25,24 +25,29 @@ class Report(NamedTuple):
 
 
 def train(
-    gan: GAN, loader: DataLoader, *, epochs: int, max_steps: int | None = None, iteration: int = 0
+    gan: GAN, loader: DataLoader, *, epochs: int, max_steps: int | None = None
 ) -> Iterator[Report]:
     """Play rounds until `epochs` are over or `max_steps` rounds have been played.
 
-    Both count from the very beginning; a resumed run passes the `iteration` that it starts at and
-    a loader that stands where it stopped. So a loop that was left early goes on where it stood, as
-    the loader's bookmark says, and not from the start; `for` loops over the loader do not move it.
+    Both count from the very beginning, and so does a report's `iteration`: how far the training has
+    come is the loader's bookmark. So a loop that was left early, such as an interrupted cell of a
+    notebook, goes on where it stood when it is run again, and counts on; `for` loops over the
+    loader do not move the bookmark.
 
-    Raises UserError if the loader is at its end before anything was played, or deals a batch that
-    is too small for a round.
+    Raises UserError if nothing is left to play, or the loader deals a batch that is too small for a
+    round.
     """
     refuse_small_batches(gan, loader)
-    if iteration == 0 and loader.epoch >= epochs:
-        raise UserError(
-            f"nothing is left to train: this loader has dealt {loader.epoch} epochs, and "
-            f"epochs={epochs} counts from the very beginning. Give more to go on; to begin again, "
-            "make the system and the loader anew"
-        )
+    iteration = loader.dealt
+    for said, dealt, wanted in (
+        (f"{loader.epoch} epochs, and epochs={epochs} counts", loader.epoch, epochs),
+        (f"{iteration} batches, and max_steps={max_steps} counts", iteration, max_steps),
+    ):
+        if wanted is not None and dealt >= wanted:
+            raise UserError(
+                f"nothing is left to train: this loader has dealt {said} from the very beginning. "
+                "Give more to go on; to begin again, make the system and the loader anew"
+            )
 
     def play_round(chosen: Tensor) -> Losses:
         return gan.play_round(*loader.batch(chosen))
@@ -50,7 +55,7 @@ def train(
     # The batch is gathered in there, so that a GPU can record that together with the round.
     next_round = gan.backend.compiled(play_round, owner=gan)
     gan.train()
-    while loader.epoch < epochs and (max_steps is None or iteration < max_steps):
+    while loader.epoch < epochs:
         epoch = loader.epoch + 1
         for chosen in loader.deal():
             losses = next_round(chosen)

@@ -1,7 +1,8 @@
 """What one run is asked to do around the training itself: where, how long, and what to write when.
 
-How the networks learn is the recipe's to say (gans/); nothing here changes what an iteration
-computes. Next: parser.py; command.py reads these from a command line.
+How the networks learn is the recipe's to say (gans/). Of what is here `augment` alone changes what
+an iteration computes: any system can be trained with it. Next: parser.py; command.py reads these
+from a command line.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ class RunOptions:
     checkpoint_every: int = 1000  # iterations between checkpoints
     log_every: int = 10  # iterations between rows of metrics.csv
     evaluate_every: int | None = None  # epochs between evaluations
+    augment: tuple[str, ...] = ()  # how images are changed before D sees them; gans/augmentation.py
     threads: int | None = None  # processor threads; None: all that may be used
     resume: bool = False  # go on with the run in the folder
     overwrite: bool = False  # replace the run in the folder
-    tensorboard: bool = False  # also write losses for TensorBoard
+    tensorboard: bool = False  # also write losses, pictures and histograms for TensorBoard
+    watch_gradients: bool = False  # also write each parameter's gradient and weight norms
     detect_anomaly: bool = False  # name the op that makes the first NaN (slow)

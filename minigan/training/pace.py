@@ -1,6 +1,6 @@
 """How fast a run goes: about how long it will take, and whether its threads wait for a core.
 
-Next: evaluations.py.
+Next: watching.py, what the networks' gradients are meanwhile.
 """
 
 from __future__ import annotations

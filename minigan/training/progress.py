@@ -1,4 +1,5 @@
-"""The progress bar: losses, images a second and time left on a terminal, plain lines elsewhere.
+"""The progress bar: losses, images a second and time left on a terminal or in a notebook, plain
+lines elsewhere.
 
 Next: telling.py, what is said above and below it.
 """
@@ -23,8 +24,8 @@ class ProgressBar:
     """Shows how a run of `total` iterations gets on; a context manager.
 
     `initial` is where a resumed run starts and `epochs` the number of epochs, if it is known. On a
-    terminal there is a bar. Elsewhere (a file, a pipe) there is one plain line an epoch. A stream
-    that is full, has gone or never was ends nothing.
+    terminal and below a notebook's cell there is a bar. Elsewhere (a file, a pipe) there is one
+    plain line an epoch. A stream that is full, has gone or never was ends nothing.
     """
 
     def __init__(
@@ -35,21 +36,25 @@ class ProgressBar:
         epochs: int | None = None,
         stream: TextIO | Console | None = None,
     ) -> None:
-        self._stream = Console(sys.stderr if stream is None else stream)
+        stream = sys.stderr if stream is None else stream
+        self._stream = Console(stream)
         self._epochs = epochs
         self._iteration = initial
         self._statistics: Mapping[str, Any] = {}
         self._epoch_began = time.monotonic()
         self._speed = _Speed()
         self._bar: _Bar | None = None
-        if self._stream.isatty():
+        notebook = _is_notebook(stream)
+        if notebook or self._stream.isatty():
+            # A notebook has no width to ask for, and keeps all that was ever written to it.
+            look = {"ncols": 100, "mininterval": 1.0} if notebook else {"dynamic_ncols": True}
             self._bar = _Bar(
                 total=total,
                 initial=initial,
                 file=self._stream,
                 bar_format="{percentage:3.0f}% |{bar}| {remaining} left{postfix}",
-                dynamic_ncols=True,
                 miniters=1,
+                **look,
             )
 
     def update(
@@ -116,6 +121,11 @@ class ProgressBar:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _is_notebook(stream: TextIO | Console | None) -> bool:
+    """Whether a stream is a Jupyter cell's: no terminal, and yet a line can be overwritten."""
+    return type(stream).__module__.partition(".")[0] == "ipykernel"
 
 
 class _Speed:

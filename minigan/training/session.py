@@ -21,14 +21,16 @@ import numpy as np
 from PIL import Image
 
 from minigan import plots
-from minigan.backend import set_num_threads
+from minigan.backend import get_num_threads, set_num_threads
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError, as_user_error
+from minigan.evaluation.circumstances import circumstances
 from minigan.evaluation.evaluate import Reference
+from minigan.evaluation.pictures import PictureReference
 from minigan.gans.base import GAN
 from minigan.nn.summary import noted_layers
 from minigan.tensor import Tensor, detect_anomaly
-from minigan.training import evaluations, telling
+from minigan.training import evaluations, telling, tensorboard, watching
 from minigan.training.console import Console
 from minigan.training.evaluations import Evaluations
 from minigan.training.folder import RunFolder
@@ -37,6 +39,8 @@ from minigan.training.options import RunOptions
 from minigan.training.pace import Pace
 from minigan.training.progress import ProgressBar
 from minigan.training.stopping import stop_when_asked
+from minigan.training.tensorboard import TensorBoard
+from minigan.training.watching import Watch
 
 # Settings that a resumed run may change: they do not alter what an iteration computes, although
 # another number of threads may round it otherwise.
@@ -67,7 +71,7 @@ def run(
     picture: Picture | None = None,
     columns: int | None = None,
     describe: Callable[[Report], str] | None = None,
-    reference: Reference | None = None,
+    reference: Reference | PictureReference | None = None,
     system_flag: str | None = None,
 ) -> int:
     """Train for the recipe's epochs, in the folder `options.out`. Returns 0, or 130 if it was asked
@@ -96,6 +100,12 @@ def run(
         "epochs": recipe.epochs,
         **{name: getattr(options, name) for name in FREE},
     }
+    if loader.flip:  # these two are in the config only if they are asked for, as in older ones
+        config["flip"] = True
+    if options.augment:
+        gan.augment(*options.augment)
+        config["augment"] = list(options.augment)
+    gan.class_names = loader.dataset.class_names
     if recipe.average is not None:
         gan.keep_average(recipe.average)
         config["average"] = recipe.average
@@ -106,7 +116,8 @@ def run(
         overwrite=options.overwrite,
         may_differ=(*FREE, "epochs", "settings.epochs", "backend"),
         may_lack=SINCE_0_1,
-        also_made=("tensorboard/events*", *evaluations.MADE),
+        also_made=(*tensorboard.MADE, *evaluations.MADE, *watching.MADE),
+        start=circumstances(telling.started_by(), get_num_threads()),
     ) as folder:
         plots.get_ready(options.out)
         session = Session(gan, loader, folder, options, picture or _same_noise, columns, describe)
@@ -136,15 +147,20 @@ class Session:
         self.saved = -1
         self.overdue = math.inf  # the moment from which on a checkpoint is missed, by the clock
         self.console = Console(sys.stderr)
-        self.writer = _tensorboard(folder) if options.tensorboard else None
+        self.writer = TensorBoard(folder.path) if options.tensorboard else None
+        self.watch: Watch | None = None
         self.evaluations: Evaluations | None = None
 
-    def carry_out(self, reference: Reference | None, system_flag: str | None = None) -> int:
+    def carry_out(
+        self, reference: Reference | PictureReference | None, system_flag: str | None = None
+    ) -> int:
         """From where the folder stands to the end; the exit code."""
         gan, options, epochs = self.gan, self.options, self.gan.settings.epochs
         self._restore()
         if reference and options.evaluate_every:
             self.evaluations = Evaluations(self.folder.path, gan, reference, self.iteration)
+        if options.watch_gradients:
+            self.watch = Watch(self.folder.path, gan, self.iteration)
         total = epochs * len(self.loader)
         if options.max_steps:
             total = min(total, options.max_steps)
@@ -163,7 +179,11 @@ class Session:
         with stop_when_asked() as asked:
             with watch, ProgressBar(total, initial=self.iteration, epochs=epochs) as bar:
                 pace = Pace(total, besides="evaluations" if options.evaluate_every else None)
-                self._train(bar, asked, pace)
+                try:
+                    self._train(bar, asked, pace)
+                finally:
+                    if self.watch:  # of a run that diverges one wants to see it most
+                        self.watch.draw()
             was_stopped = bool(asked)
             self._save()  # a terminal that is closed may say so twice
             self._finish()
@@ -185,7 +205,6 @@ class Session:
             self.loader,
             epochs=self.gan.settings.epochs,
             max_steps=self.options.max_steps,
-            iteration=self.iteration,
         )
         try:
             first = self._first_of(reports, bar)
@@ -210,8 +229,7 @@ class Session:
         gan = self.gan
         with noted_layers(gan.generator) as generator, noted_layers(gan.discriminator) as other:
             first = list(itertools.islice(reports, 1))
-        for line in telling.networks(gan, generator, other):
-            bar.write(line)
+        bar.write("\n".join(telling.networks(gan, generator, other)))
         return first
 
     def _diverged(self, iteration: int, what: str) -> UserError:
@@ -272,18 +290,27 @@ class Session:
         row = {"iteration": report.iteration, "epoch": report.epoch, **values}
         self.folder.append_metrics(row)
         if self.writer:
-            for name, value in values.items():
-                self.writer.add_scalar(name, value, report.iteration)
+            self.writer.losses(values, report.iteration)
+        if self.watch:
+            self.watch.take(report.iteration)
 
     def _sample_is_due(self) -> bool:
-        return self.iteration % self.options.sample_every == 0
+        every = self.options.sample_every
+        return self.iteration % every == 0 or (self.iteration < every and is_early(self.iteration))
 
     def _save_picture(self) -> None:
         path = self.folder.sample_path(self.iteration)
-        images = self.picture(self.gan).numpy()
-        plots.save_grid(
-            path, images, columns=self.columns, scale=2, value_range=self.gan.value_range
+        page = plots.image_grid(
+            self.picture(self.gan),
+            columns=self.columns,
+            scale=2,
+            value_range=self.gan.value_range,
+            caption=f"iteration {self.iteration:,}, seed {self.options.seed}",
         )
+        plots.save_picture(path, page)
+        if self.writer:
+            gradients = self.watch is not None
+            self.writer.look(self.gan, page, self.iteration, gradients=gradients)
 
     def _save(self) -> None:
         if self.saved == self.iteration:
@@ -300,6 +327,7 @@ class Session:
             "iteration": self.iteration,
             "loader": self.loader.state_dict(),
             "data": self.loader.dataset.name,
+            "images": len(self.loader.dataset),
         }
         return arrays, plain
 
@@ -308,19 +336,26 @@ class Session:
         if not self._sample_is_due():
             self._save_picture()
         frames = [np.asarray(Image.open(path)) for path in self.folder.sample_paths()]
+        # Those that an earlier version drew have no caption, and so another size.
+        frames = [frame for frame in frames if frame.shape == frames[-1].shape]
         plots.save_animation(self.folder.animation_path, frames)
         if self.folder.metrics_path.exists():
             path, metrics = self.folder.losses_path, self.folder.metrics_path
-            plots.save_losses(path, metrics, unit=self.gan.loss_unit)
+            plots.save_losses(
+                path,
+                metrics,
+                unit=self.gan.loss_unit,
+                at_rest=self.gan.losses_at_rest,
+                title=f"{self.gan.name} on {self.loader.dataset.name}, seed {self.options.seed}, "
+                f"{self.iteration:,} iterations",
+            )
+        if self.watch:
+            self.watch.close()
         if self.writer:
             self.writer.close()
 
 
-def _tensorboard(folder: RunFolder) -> Any:
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise UserError(
-            '--tensorboard needs tensorboardX: pip install "minigan[tensorboard]"'
-        ) from None
-    return SummaryWriter(str(folder.path / "tensorboard"))
+def is_early(iteration: int) -> bool:
+    """Whether this is one of 1, 2, 5, 10, 20, 50, 100, …: at first much happens in little time."""
+    digits = str(iteration)
+    return digits[0] in "125" and set(digits[1:]) <= {"0"}

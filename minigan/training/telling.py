@@ -79,19 +79,23 @@ def next_commands(
 ) -> list[str]:
     """Three commands to be pasted: draw with what was trained, walk through it, and score it.
 
-    Scores are of digits; with other pictures the third command trains on. None of them where the
-    examples are not to be found, because minigan was installed without.
+    Scores are of digits, and of pictures that lie in the folder; with others the third command
+    trains on. None of them where the examples are not to be found, because minigan was installed
+    without.
     """
     examples = _examples()
     if examples is None:
         return []
     python, system = sys.orig_argv[0], shlex.split(system_flag or "")
-    digit = ["--digit", "7"] if hasattr(gan.settings, "classes") else []
+    digit: list[str] = []
+    if hasattr(gan.settings, "classes"):
+        names = gan.class_names or ("7",)
+        digit = ["--digit", "7"] if "7" in names else ["--class", names[0]]
     words = [
         [python, str(examples / "sample.py"), str(out), *system],
         [python, str(examples / "latent_walk.py"), str(out), *system, *digit],
     ]
-    if loader.dataset.name.startswith("MNIST"):
+    if loader.dataset.name.startswith("MNIST") or (out / "images.npy").exists():
         words.append([python, str(examples / "evaluate.py"), str(out), *system])
     elif on := going_on("--epochs", str(2 * gan.settings.epochs)):
         words.append(on)
@@ -111,7 +115,8 @@ def going_on(*flags: str) -> list[str]:
 
     Empty where that was no program in a file, but a notebook or a prompt.
     """
-    if not (sys.argv and Path(sys.argv[0]).is_file()) or Path(sys.argv[0]).stem == "ipykernel":
+    program = Path(sys.argv[0]) if sys.argv else Path()
+    if not program.is_file() or program.name.startswith("ipykernel"):
         return []
     words = [word for word in sys.orig_argv if word not in ("--resume", "--overwrite")]
     return [*words, *flags, "--resume"]

@@ -394,3 +394,26 @@ def test_a_place_that_is_none(state):
 def test_arguments_that_make_no_sense(arguments, what):
     with pytest.raises(UserError, match=what):
         DataLoader(numbered(10), **arguments)
+
+
+def test_flip_deals_each_image_once_in_one_of_two_forms(backend):
+    images = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 1, 3, 4).repeat(50, 0)
+    labels = np.arange(100)
+    dataset = ImageDataset(images, labels)
+    loader = DataLoader(dataset, 30, shuffle=True, seed=4, flip=True, backend=backend, scale=(0, 1))
+    orders = [loader.order(epoch) for epoch in (0, 1, 0)]
+    assert orders[0].tolist() == orders[2].tolist() != orders[1].tolist()
+    assert all(sorted(order % 100) == list(range(100)) for order in orders)
+    mirrored = [{*order[order >= 100] % 100} for order in orders]
+    assert 30 < len(mirrored[0]) < 70
+    assert mirrored[0] != mirrored[1]
+    for chosen in loader.deal():
+        pixels, numbers = loader.batch(chosen)
+        for image, number, place in zip(
+            pixels.numpy(), numbers.tolist(), chosen.tolist(), strict=True
+        ):
+            expected = images[number].astype(np.float32) / 255
+            expected = expected[..., ::-1] if place >= 100 else expected
+            assert np.allclose(image, expected)
+    plain = DataLoader(dataset, 30, shuffle=True, seed=4, backend=backend)
+    assert (plain.order(0) == orders[0] % 100).all()

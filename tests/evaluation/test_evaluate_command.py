@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan.data import mnist
+from minigan.data import mnist, read_images
 from minigan.evaluation.evaluate import Reference, draw
 from minigan.gans.conditional_gan import ConditionalGAN
 from minigan.gans.conditional_gan import Recipe as ConditionalRecipe
@@ -86,6 +86,18 @@ def test_the_results_lie_beside_the_checkpoint(command, tmp_path, capsys):
     assert again["columns"]["generator"]["scores"] != one
 
 
+def test_an_average_is_also_scored_with_statistics_of_its_own(command, tmp_path):
+    gan = MLPGAN(Recipe(**SMALL | {"generator_widths": (8, 8)}))  # the second has batch norm
+    gan.keep_average(0.9)
+    gan.averaged_generator.model[3].running_var.array[...] = 7
+    path = save(gan, tmp_path)
+    assert command(path, *FEW, "--measure-statistics") == 0
+    columns = json.loads((tmp_path / "evaluation.json").read_text())["columns"]
+    assert list(columns) == ["generator", "average", "average, statistics anew"]
+    copied, anew = (columns[name]["scores"] for name in list(columns)[1:])
+    assert copied["frechet_distance"] != anew["frechet_distance"]
+
+
 def test_a_conditional_system_is_also_fitted(command, small_reference, tmp_path, capsys):
     gan = ConditionalGAN(ConditionalRecipe(**SMALL))
     path = save(gan, tmp_path)
@@ -120,7 +132,7 @@ def test_another_data_set_is_noted(command, tmp_path, capsys):
     ("make", "message"),
     [
         (lambda folder: folder / "none.safetensors", "there is no checkpoint"),
-        (lambda folder: save(MLPGAN(Recipe(image_shape=(3, 8, 8), **SMALL)), folder), "(3, 8, 8)"),
+        (lambda folder: save(MLPGAN(Recipe(image_shape=(3, 8, 8), **SMALL)), folder), "--count"),
         (lambda folder: save(MLPGAN(Recipe(**SMALL)), folder, system="vae"), "no system"),
     ],
 )
@@ -146,3 +158,52 @@ def test_too_few_samples_and_no_labels_to_fit(command, tmp_path, capsys):
     assert command(path, *FEW, "--fit", "200") == 2
     assert "--fit needs labels" in capsys.readouterr().err
     assert command() == 2
+
+
+@pytest.fixture
+def own_run(tmp_path):
+    """A run of pictures of one's own in two folders, of which it learned from forty."""
+    for name, digit in (("ones", 1), ("eights", 8)):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        digits = mnist("test")
+        for number, image in enumerate(digits.images[digits.labels == digit][:25, 0]):
+            Image.fromarray(image).save(tmp_path / "own" / name / f"{number}.png")
+    cache = tmp_path / "run" / "images.npy"
+    whole = read_images(tmp_path / "own", 28, 1, cache=cache)
+    assert whole.class_names == ("eights", "ones")
+    gan = MLPGAN(Recipe(**SMALL))
+    gan.keep_average(0.9)
+    return save(gan, tmp_path / "run", data="own", images=40).parent
+
+
+def test_a_run_of_own_pictures_is_compared_with_those(command, own_run, capsys):
+    assert command(own_run) == 0
+    printed = capsys.readouterr().out
+    assert "kernel distance" in printed and "near copies" in printed
+    assert "20 drawn pictures beside 20 of 40 real ones" in printed and "10 held out" in printed
+    results = json.loads((own_run / "evaluation.json").read_text())
+    assert [*results["columns"]] == [
+        *("generator", "average", "real half", "noise of 0.1", "noise of 0.3", "blurred"),
+        *("one class", "10 pictures"),
+    ]
+    real, drawn = (results["columns"][name]["scores"] for name in ("real half", "generator"))
+    assert drawn["kernel_distance"] > 10 * abs(real["kernel_distance"])  # it has not learned
+    with Image.open(own_run / "evaluation_average_nearest.png") as page:
+        assert page.width > 12 * 56
+    assert "evaluation_generator.png" in {path.name for path in own_run.iterdir()}
+
+
+def test_pictures_that_an_overwritten_run_left_are_not_taken(command, own_run, capsys):
+    assert command(save(MLPGAN(Recipe(**SMALL)), own_run), *FEW) == 0
+    assert "classifier score" in capsys.readouterr().out  # the digits' table
+
+
+def test_own_pictures_that_are_gone_are_asked_for(command, own_run, tmp_path, capsys):
+    (own_run / "images.npy").unlink()
+    gan = MLPGAN(Recipe(image_shape=(3, 8, 8), **SMALL))
+    path = save(gan, own_run, data="own", images=40)
+    assert command(path) == 2
+    assert "does not hold those pictures: name them with --data" in capsys.readouterr().err
+    assert command(path, "--data", tmp_path / "own") == 0
+    assert command(path, "--data", tmp_path / "own", "--fit", "100") == 2
+    assert "are for gray digits" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from minigan.evaluation.scores import (
     classifier_score,
     density_coverage,
     frechet_distance,
+    kernel_distance,
     label_kl,
     modes_covered,
     precision_recall,
@@ -328,3 +329,32 @@ def test_results_are_plain_floats():
     ]
     assert {type(value) for value in results} == {float}
     assert type(modes_covered(np.array([1]))) is int
+
+
+def test_kernel_distance_is_that_of_its_formula():
+    random = np.random.default_rng(3)
+    a, b = random.normal(size=(7, 4)), random.normal(0.5, size=(5, 4))
+
+    def k(x, y):
+        return (x @ y / 4 + 1) ** 3
+
+    within = [
+        np.mean([k(x, y) for i, x in enumerate(s) for j, y in enumerate(s) if i != j])
+        for s in (a, b)
+    ]
+    between = np.mean([k(x, y) for x in a for y in b])
+    assert kernel_distance(a, b) == pytest.approx(sum(within) - 2 * between, rel=1e-12)
+    assert kernel_distance(a, b) == pytest.approx(kernel_distance(b, a), rel=1e-12)
+
+
+def test_kernel_distance_of_two_samples_of_one_kind_is_0_on_average():
+    random = np.random.default_rng(4)
+    found = [kernel_distance(*random.normal(size=(2, 10, 3))) for _ in range(500)]
+    assert abs(np.mean(found)) < 4 * np.std(found) / 500**0.5 and min(found) < 0
+    far = [kernel_distance(x, y + 1) for x, y in random.normal(size=(100, 2, 10, 3))]
+    assert np.mean(far) > 1
+
+
+def test_kernel_distance_needs_two_of_each():
+    with pytest.raises(UserError, match="kernel_distance needs at least 2 samples"):
+        kernel_distance(np.ones((1, 2)), np.ones((3, 2)))

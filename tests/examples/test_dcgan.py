@@ -16,12 +16,13 @@ import pytest
 from PIL import Image
 
 from minigan import plots
-from minigan.data import ImageDataset
+from minigan.data import DataLoader, ImageDataset, read
 from minigan.errors import UserError
 from minigan.gans import dcgan
 from minigan.training.checkpoint import load_checkpoint
 
 Example = Callable[[str], ModuleType]
+STRIP = 22  # pixels, for a caption
 NAMES = ["iteration", "epoch", "D loss", "G loss", "D(x)", "D(G(z1))", "D(G(z2))"]
 
 
@@ -53,12 +54,12 @@ def test_a_run_leaves_every_picture_of_the_tutorial(trained: Path) -> None:
         names, *rows = csv.reader(file)
     assert names == NAMES
     assert [row[:2] for row in rows] == [["1", "1"], ["2", "1"], ["3", "1"], ["4", "2"]]
-    # 10 real images and 64 samples of 28 pixels, eight in a row
-    assert size_of(trained / "training_images.png") == (2 + 8 * 58, 2 + 2 * 58)
+    # 10 real images and 64 samples of 28 pixels, eight in a row; below them, a line of text
+    assert size_of(trained / "training_images.png") == (2 + 8 * 58, 2 + 2 * 58 + STRIP)
     with Image.open(trained / "samples" / "iteration_00000004.png") as page:
-        assert page.size == (2 + 8 * 58, 2 + 8 * 58) and page.mode == "RGB"
+        assert page.size == (2 + 8 * 58, 2 + 8 * 58 + STRIP) and page.mode == "RGB"
     with Image.open(trained / "progress.gif") as film:
-        assert film.n_frames == 3
+        assert film.n_frames == 4  # 0, 1, 2, 4
 
 
 def test_the_samples_are_those_of_the_checkpoint(trained: Path) -> None:
@@ -68,7 +69,22 @@ def test_the_samples_are_those_of_the_checkpoint(trained: Path) -> None:
     images = gan.sample(gan.sample_noise(64)).numpy()
     expected = plots.image_grid(images, 8, scale=2)
     with Image.open(trained / "samples" / "iteration_00000004.png") as page:
-        np.testing.assert_array_equal(np.asarray(page), expected)
+        np.testing.assert_array_equal(np.asarray(page)[:-STRIP], expected)
+
+
+def test_the_real_images_are_a_fair_draw(example: Example, tmp_path: Path) -> None:
+    """Of a folder whose first pictures are all black, some white ones are shown, too."""
+    images = np.zeros((600, 1, 28, 28), np.uint8)
+    images[300:] = 255
+    gan = dcgan.DCGAN(dcgan.Recipe(image_size=28, channels=1, ngf=2, ndf=2, latent_dim=3))
+    loader, shown = DataLoader(ImageDataset(images), 4), []
+    for seed in ("0", "0", "1"):
+        options = example("dcgan").parse(["--seed", seed, "--out", str(tmp_path)])
+        example("dcgan").draw_pictures(gan, loader, options)
+        with Image.open(tmp_path / "training_images.png") as page:
+            shown.append(np.asarray(page)[30:460:58, 30:460:58])  # the middle of each image
+    assert 16 < (shown[0] == 255).sum() < 48
+    assert (shown[0] == shown[1]).all() and (shown[0] != shown[2]).any()
 
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(
@@ -111,7 +127,8 @@ def test_it_prints_the_tutorials_line(
         rf"D\(x\): {number}\tD\(G\(z\)\): {number} / {number}\n"
     )
     found = re.findall(line, capsys.readouterr().err)
-    assert found == [("0", "1"), ("1", "0"), ("1", "2")]  # iterations 2, 4 and 6
+    due = [("0", "0"), ("0", "1"), ("1", "0"), ("1", "2")]
+    assert found == due  # iterations 1, 2, 4 and 6
 
 
 def test_a_zip_file_in_gray(
@@ -134,7 +151,7 @@ def test_without_data_it_learns_digits_with_a_border(
 ) -> None:
     module = example("dcgan")
     few = ImageDataset(np.full((6, 1, 28, 28), 200, np.uint8), name="MNIST")
-    monkeypatch.setattr(module, "mnist", lambda split: few)
+    monkeypatch.setattr(read, "mnist", lambda split, directory: few)
     out = tmp_path / "digits"
     arguments = ["--channels", str(channels)] if channels == 3 else []
     arguments += ["--ngf", "2", "--ndf", "2", "--batch-size", "3", "--max-steps", "1"]
@@ -200,7 +217,7 @@ def test_overwrite_removes_the_pictures_of_the_end(
     [
         (["--image-size", "30"], "images of 30 × 30 pixels.*such as 28, 32"),
         (["--data", "nowhere"], "nowhere is neither a folder nor a file"),
-        (["--data", "nowhere", "--evaluate-every", "1"], "compares with MNIST"),
+        (["--augment", "colour"], "one or several of color, translation, cutout"),
         (["--data", "."], "holds no images"),
     ],
 )

@@ -182,5 +182,7 @@ def test_the_example_runs_resumes_and_draws_a_digit(run_example, capsys):
 
 
 def test_the_example_refuses_a_digit_that_is_none(run_example):
-    with pytest.raises(UserError, match="--digit 12 is not a class: the classes are 0 to 9"):
+    with pytest.raises(
+        UserError, match="12 is none of the classes of this conditional_gan, which are 0, 1, 2"
+    ):
         run_example("conditional_gan", "--digit", "12")

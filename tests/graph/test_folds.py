@@ -129,6 +129,24 @@ def test_a_fold_that_would_run_in_a_circle_is_left_open():
     assert titles(graph) == ["constant", "net"]
 
 
+def test_a_circle_opens_no_box_but_its_own():
+    """What comes before it, and what comes after it, stays folded."""
+    first, a, b, last = (nn.Linear(3, 3) for _ in range(4))
+    z = a(mg.tanh(first(mg.ones(2, 3))))
+    loss = mg.tanh(last(a(z + b(z))))
+    names = names_of({"first": first, "a": a, "b": b, "last": last})
+    graph = graph_of(history(loss), names, 1)
+    assert {"first", "last", "a.weight"} <= set(titles(graph)) and "a" not in titles(graph)
+    assert all(arrow.source < arrow.target for arrow in graph.arrows)
+
+
+def test_a_long_graph_takes_no_time():
+    y = mg.ones(2, requires_grad=True)
+    for _ in range(5000):
+        y = y + 1
+    assert len(graph_of(history(y), {}, None).boxes) == 5001
+
+
 def test_the_graph_of_a_gradient_can_be_folded(gan, names):
     loss = slope_penalty(gradient_norms(gan.discriminator, gan.zeros(4, 784) + 0.1))
     for fold in (None, 0, 1, 2, 3):

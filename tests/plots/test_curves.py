@@ -160,3 +160,40 @@ assert dict(matplotlib.rcParams) == settings and matplotlib.get_backend() == "sv
     command = [sys.executable, "-c", script, str(tmp_path / "losses.png")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_where_a_game_rests_is_in_the_picture(tmp_path, pixels_of):
+    """The line is drawn also where no loss comes near it, and a title makes room for itself."""
+    columns = metrics(50)
+    plots.save_losses(tmp_path / "bare.png", columns)
+    plots.save_losses(tmp_path / "line.png", columns, at_rest={"here": columns["G loss"].mean()})
+    plots.save_losses(tmp_path / "far.png", columns, at_rest={"far away": 70.0})
+    plots.save_losses(tmp_path / "title.png", columns, title="gan on MNIST, seed 0")
+    bare, line, far, title = (
+        pixels_of(tmp_path / f"{name}.png")[:, :, 0].astype(int)
+        for name in ("bare", "line", "far", "title")
+    )
+    changed = (bare != line).sum(axis=1)  # in each row of pixels
+    assert changed.max() > 300  # a dotted line over the whole width
+    assert (bare != far).mean() > 0.02  # the curves make room for it
+    assert title[:40].min() < 100 < bare[:10].min()
+
+
+def test_a_critics_slope_has_a_panel(tmp_path, pixels_of):
+    plots.save_losses(tmp_path / "one.png", metrics(100))
+    plots.save_losses(tmp_path / "two.png", metrics(100, slope=1 + rng.random(100)))
+    assert pixels_of(tmp_path / "two.png").shape[0] > pixels_of(tmp_path / "one.png").shape[0]
+
+
+def test_scores_of_the_generator_and_of_its_average(tmp_path, colored):
+    green = plots.COLORS[2]
+    table = {"epoch": [2, 4, 6], "precision": [0.1, 0.3, 0.4], "parzen_sigma": [1, 1, 1]}
+    plots.save_scores(tmp_path / "one.png", table, {"precision": "precision\n1 is best"})
+    assert colored(tmp_path / "one.png", ORANGE) > 100 > colored(tmp_path / "one.png", green)
+    table["averaged_precision"] = [0.2, 0.5, 0.8]
+    meanings = {"precision": "precision", "recall": "not recorded"}
+    plots.save_scores(tmp_path / "two.png", table, meanings, title="a run")
+    assert colored(tmp_path / "two.png", ORANGE) > 100 < colored(tmp_path / "two.png", green)
+    for wrong in ({"epoch": [1]}, {"precision": [1]}):
+        with pytest.raises(UserError, match="no score to plot"):
+            plots.save_scores(tmp_path / "none.png", wrong, meanings)

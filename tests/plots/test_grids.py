@@ -230,3 +230,20 @@ def test_activations_grow_brighter():
     np.testing.assert_array_equal(plots.activation_grid(maps[None], columns=3, scale=1), grid)
     with pytest.raises(UserError, match="of one image"):
         plots.activation_grid(np.zeros((2, 3, 4, 4)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_caption_leaves_the_picture_alone_and_stands_below_it(channels):
+    images = rng.integers(0, 256, (4, channels, 28, 28), dtype=np.uint8)
+    bare = plots.image_grid(images, scale=3)
+    grid = plots.image_grid(images, scale=3, caption="iteration 500, seed 0")
+    np.testing.assert_array_equal(grid[: len(bare)], bare)
+    strip = grid[len(bare) :]
+    assert strip.shape[0] == 22 and strip.dtype == np.uint8
+    assert strip[[0, -1]].min() == 255 and (strip < 128).any()  # text on white
+
+
+def test_a_caption_shrinks_to_the_width_of_the_picture():
+    picture = np.zeros((10, 120), np.uint8)
+    strip = plots.captioned(picture, "iteration 23,450, seed 0")[10:]
+    assert strip[:, [0, -1]].min() == 255  # nothing is cut off

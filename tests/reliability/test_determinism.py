@@ -20,6 +20,7 @@ WATCHED = {
     "rarely": ["--sample-every", "100", "--checkpoint-every", "100", "--log-every", "100"],
     "closely": ["--sample-every", "1", "--checkpoint-every", "2", "--log-every", "1"],
     "for TensorBoard": ["--sample-every", "3", "--log-every", "2", "--tensorboard"],
+    "for gradients": ["--watch-gradients", "--log-every", "1", "--tensorboard"],
     "for anomalies": ["--detect-anomaly"],
 }
 
@@ -39,7 +40,7 @@ def plain(tmp_path_factory):
 
 @pytest.mark.parametrize("how", WATCHED)
 def test_a_watched_run_ends_with_the_same_bytes(how, plain, run_example):
-    if how == "for TensorBoard":
+    if "--tensorboard" in WATCHED[how]:
         pytest.importorskip("tensorboardX")
     code, folder = run_example("mnist_gan", *RUN, *WATCHED[how])
     assert code == 0 and weights(folder) == weights(plain)

@@ -111,7 +111,8 @@ def test_a_full_disk_ends_the_run_and_leaves_the_checkpoint(tmp_path):
     folder = tmp_path / "run"
     small_run(folder, "--max-steps", "10")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))  # too little for a checkpoint
+    too_little = (folder / "checkpoint.safetensors").stat().st_size - 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (too_little, limits[1]))
     try:
         with pytest.raises(UserError, match=r"Cannot write .*checkpoint.* \(File too large\)"):
             small_run(folder, "--resume", "--max-steps", "30")

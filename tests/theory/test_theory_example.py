@@ -28,7 +28,10 @@ def test_a_few_steps(name, tmp_path, capsys):
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     assert list(numbers) == [name, "circumstances"]
     assert list(numbers["circumstances"]) == [name]
-    assert capsys.readouterr().out.startswith(f"{name}\n    ")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"{name} (1 of 1): {example['TITLES'][name]}"
+    assert all(line.startswith("    ") and "{" not in line for line in said[1:-1])
+    assert said[-1] == f"saved the pictures and {tmp_path / 'numbers.json'}"
 
 
 def test_one_experiment_leaves_the_numbers_of_the_others(tmp_path):

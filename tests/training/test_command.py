@@ -43,6 +43,8 @@ def test_flags_of_the_run_reach_the_run():
     assert run_options(parser.parse_args([])) == RunOptions(Path("run"))
     line = "--out a --seed 3 --max-steps 4 --sample-every 5 --checkpoint-every 6 --log-every 7"
     line += " --evaluate-every 8 --threads 9 --resume --overwrite --tensorboard --detect-anomaly"
+    line += " --augment color,cutout"
+    line += " --watch-gradients"
     options = run_options(parser.parse_args(line.split()))
     for field in fields(RunOptions):
         assert getattr(options, field.name) != getattr(RunOptions(Path("run")), field.name)

@@ -77,6 +77,7 @@ def test_a_row_every_n_epochs_and_the_best_checkpoint(train, tmp_path, reference
     rows = table(tmp_path)
     assert [row["epoch"] for row in rows] == ["2", "4"]
     assert [row["iteration"] for row in rows] == ["8", "16"]
+    assert (tmp_path / "evaluation.png").exists()
     assert "label_agreement" not in rows[0] and "averaged_parzen_sigma" in rows[0]
 
     best = min(rows, key=evaluations._distance)
@@ -124,7 +125,7 @@ def test_overwriting_removes_the_old_evaluations(train, quick, tmp_path):
     note_drawn(tmp_path, ["evaluation.json"])
     train(tmp_path, "--epochs", "2", "--overwrite")
     left = {path.name for path in tmp_path.iterdir()}
-    assert not left & {"evaluation.csv", "evaluation.json", "best.safetensors"}
+    assert not left & {"evaluation.csv", "evaluation.json", "evaluation.png", "best.safetensors"}
 
 
 def test_images_that_the_judge_cannot_read_are_an_error_before_training(train, tmp_path):

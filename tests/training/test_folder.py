@@ -75,6 +75,17 @@ def test_a_new_run(path):
     assert read_config(path) == CONFIG == json.loads(json.dumps(folder.config))
 
 
+def test_each_start_is_kept_and_compared_with_nothing(path):
+    for number in range(2):
+        with RunFolder.open(path, CONFIG, resume=True, start={"command": number}) as folder:
+            run(folder, 1, 1 if number else 11)
+    assert read_config(path) == {**CONFIG, "starts": [{"command": 0}, {"command": 1}]}
+    RunFolder.open(path, CONFIG, overwrite=True, start={"command": 2}).close()
+    assert read_config(path)["starts"] == [{"command": 2}]
+    (path / "config.json").write_text('{"minigan_run": 1, "starts": "many"}')
+    refused(path, "config.json.*starts", config={}, resume=True)
+
+
 def test_a_folder_that_holds_a_run(path):
     with RunFolder.open(path, CONFIG) as folder:
         run(folder, 1, 12)

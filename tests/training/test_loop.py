@@ -45,7 +45,7 @@ def test_a_cell_that_was_interrupted_goes_on_exactly(stop):
     list(train(whole, small_loader(), epochs=2))
     loader = small_loader()
     list(itertools.islice(train(parts, loader, epochs=2), stop))
-    again = list(train(parts, loader, epochs=2, iteration=stop))
+    again = list(train(parts, loader, epochs=2))
     assert [report.iteration for report in again] == list(range(stop + 1, 7))
     assert weights(parts) == weights(whole)
 
@@ -55,9 +55,19 @@ def test_a_cell_that_ran_to_its_end_says_so_when_it_is_run_again():
     assert len(list(train(system, loader, epochs=2))) == 6
     with pytest.raises(UserError, match=r"has dealt 2 epochs, and epochs=2 counts from the very"):
         next(train(system, loader, epochs=2))
-    assert len(list(train(system, loader, epochs=3))) == 3
-    # Who says how far the run has come knows it: nothing is left, and nothing is wrong.
-    assert list(train(system, loader, epochs=3, iteration=9)) == []
+    assert [report.iteration for report in train(system, loader, epochs=3)] == [7, 8, 9]
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_a_second_call_goes_up_to_max_steps_and_not_as_far_again(drop_last):
+    system, loader = small_gan(), small_loader(14, 4, drop_last=drop_last)
+    counted = []
+    for most in (2, 5, 9):
+        counted += [report.iteration for report in train(system, loader, epochs=9, max_steps=most)]
+        assert loader.dealt == most
+    assert counted == list(range(1, 10))
+    with pytest.raises(UserError, match="has dealt 9 batches, and max_steps=9 counts from the ver"):
+        next(train(system, loader, epochs=9, max_steps=9))
 
 
 ROUNDS = {

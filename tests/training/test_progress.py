@@ -174,3 +174,17 @@ def test_no_thread_watches_the_bar(terminal):
     with ProgressBar(10, stream=terminal[0]) as bar:
         bar.update(5, STATISTICS, images=64)
         assert vars(module._Bar).get("monitor") is None
+
+
+def test_a_bar_below_a_cell_of_a_notebook(monkeypatch):
+    cell_stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+    stream = cell_stream()
+    assert not stream.isatty()
+    with ProgressBar(40, epochs=4, stream=stream) as bar:
+        bar.update(10, STATISTICS, images=64, epoch=1)
+        bar.write("a line above it")
+        bar.end_epoch(1)
+    shown = re.split(r"[\r\n]+", stream.getvalue())
+    assert "a line above it" in shown and not any("[Epoch" in line for line in shown)
+    bars = [line for line in shown if "%" in line]
+    assert bars[-1].startswith(" 25% |") and max(map(len, bars)) <= 100

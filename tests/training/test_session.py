@@ -89,16 +89,33 @@ def samples(folder):
 
 def test_the_end_is_drawn_and_the_film_ends_with_it(train, tmp_path):
     train("--epochs", "2", "--sample-every", "4")
-    assert sorted(samples(tmp_path / "run")) == ["000", "004", "006"]
+    assert sorted(samples(tmp_path / "run")) == ["000", "001", "002", "004", "006"]
     with Image.open(tmp_path / "run" / "progress.gif") as film:
-        assert film.n_frames == 3
+        assert film.n_frames == 5
+
+
+def test_early_pictures_come_close_together():
+    early = [iteration for iteration in range(1, 1200) if session.is_early(iteration)]
+    assert early == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+
+
+def test_a_film_of_a_run_that_began_without_captions(train, tmp_path):
+    flags = ["--epochs", "2", "--sample-every", "4"]
+    train(*flags, "--max-steps", "4")
+    for path in (tmp_path / "run" / "samples").iterdir():
+        with Image.open(path) as picture:
+            bare = picture.crop((0, 0, picture.width, picture.height - 22))
+        bare.save(path)
+    assert train(*flags, "--resume") == 0
+    with Image.open(tmp_path / "run" / "progress.gif") as film:
+        assert film.n_frames == 1
 
 
 @pytest.mark.parametrize("stop", ["3", "4", "5"])  # before, at and after a picture that is due
 def test_pictures_of_stops_go_when_the_run_goes_on(train, tmp_path, stop):
     flags = ["--epochs", "3", "--sample-every", "4"]
     train(*flags, "--out", str(tmp_path / "whole"))
-    assert sorted(samples(tmp_path / "whole")) == ["000", "004", "008", "009"]
+    assert sorted(samples(tmp_path / "whole")) == ["000", "001", "002", "004", "008", "009"]
     train(*flags, "--max-steps", stop)
     assert f"00{stop}" in samples(tmp_path / "run")
     train(*flags, "--max-steps", stop, "--resume")  # nothing left to do: the picture is there
@@ -114,10 +131,14 @@ def test_config_says_the_whole_recipe(train, tmp_path):
     config = read_config(tmp_path / "run")
     recipe = replace(RECIPE, epochs=2, average=0.5, batch_size=4)
     assert config["settings"] == json.loads(json.dumps(asdict(recipe)))
+    (start,) = config["starts"]
+    assert start["versions"]["numpy"] == np.__version__ and "pytest" in start["command"]
+    assert start["date"] and start["threads"]
     with pytest.raises(UserError, match="settings.average was 0.5 and is now 0.6"):
         train("--epochs", "2", "--average", "0.6", "--batch-size", "4", "--resume")
     train("--epochs", "3", "--average", "0.5", "--batch-size", "4", "--resume")
-    assert read_config(tmp_path / "run")["settings"]["epochs"] == 3
+    config = read_config(tmp_path / "run")
+    assert config["settings"]["epochs"] == 3 and len(config["starts"]) == 2
 
 
 def test_evaluations_need_something_to_compare_with(train, tmp_path):

@@ -37,6 +37,7 @@ class Decoder:
         self.workers = workers
         self.progress = progress
         self.remarks: list[str] = []  # what whoever asked for the images should be told
+        self.names: list[str] = []  # of the files that became images
         self.most = (len(source.files), channels, image_size, image_size)
 
     def to_memory(self) -> NDArray[np.uint8]:
@@ -64,6 +65,7 @@ class Decoder:
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Images (C, S, S), one for each file that is a picture."""
         skipped: list[str] = []
+        self.names.clear()
         enlarged = 0
         files = self.source.files
         with (
@@ -86,6 +88,7 @@ class Decoder:
                         continue
                     image, was_smaller = result
                     enlarged += was_smaller
+                    self.names.append(file.name)
                     yield image
         self._report(skipped, enlarged)
 

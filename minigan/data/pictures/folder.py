@@ -12,11 +12,12 @@ from pathlib import Path
 from minigan.backend.numpy.threads import usable_cores
 from minigan.data.loader import ImageDataset
 from minigan.data.pictures.cache import cached
+from minigan.data.pictures.classes import classes_of
 from minigan.data.pictures.decode import Decoder
 from minigan.data.pictures.sources import opened
 from minigan.errors import UserError
 
-FORMAT_VERSION = 1  # of the cache; raise it when the same pictures would come out differently
+FORMAT_VERSION = 2  # of the cache; raise it when the same pictures would come out differently
 
 
 def image_folder(
@@ -28,7 +29,7 @@ def image_folder(
     workers: int | None = None,
     progress: bool = True,
 ) -> ImageDataset:
-    """All pictures in a folder, its sub-folders included, or in a zip file of one. No labels.
+    """All pictures in a folder, its sub-folders included, or in a zip file of one.
 
     Of each picture the largest square in its middle is taken and scaled to image_size × image_size
     (bilinear, over all pixels that fall into one): the same as scaling the short side and cropping
@@ -45,8 +46,9 @@ def image_folder(
     workers: threads that decode; as many as there are processors, if None.
     progress: show a bar, if the error stream is a terminal.
 
-    Returns images uint8 (N, channels, image_size, image_size). Pictures that cannot be decoded are
-    left out; a warning tells how many, and names the first.
+    Returns images uint8 (N, channels, image_size, image_size) and, if each of them lies in one of
+    several sub-folders, labels (N,) and the folders' names as those of the classes. Pictures that
+    cannot be decoded are left out; a warning tells how many, and names the first.
 
     Raises UserError if there is no such folder or zip file, no picture in it can be read, the zip
     file is damaged, has an entry that leads out of it, or would unpack to more than 100 times its
@@ -61,20 +63,24 @@ def image_folder(
             f"not image_size={image_size}, channels={channels}, workers={workers}"
         )
     path = Path(path)
+    whole = path.resolve()
+    name = whole.stem if whole.suffix == ".zip" else whole.name
     with opened(path) as source:
         decoder = Decoder(source, image_size, channels, workers or usable_cores(), progress)
         if cache is None:
             images = decoder.to_memory()
+            labels, class_names = classes_of(decoder.names)
+            dataset = ImageDataset(images, labels, name, class_names)
         else:
             record = {
                 "format": FORMAT_VERSION,
-                "source": str(path.resolve()),
+                "name": name,
+                "source": str(whole),
                 "image_size": image_size,
                 "channels": channels,
                 "fingerprint": source.fingerprint(),
             }
-            images = cached(Path(cache), record, decoder)
+            dataset = cached(Path(cache), record, decoder)
     for remark in decoder.remarks:
         warnings.warn(remark, stacklevel=2)
-    whole = path.resolve()
-    return ImageDataset(images, name=whole.stem if whole.suffix == ".zip" else whole.name)
+    return dataset

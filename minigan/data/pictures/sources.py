@@ -1,7 +1,7 @@
 """Where pictures come from: the files of a folder, or of a zip file, in the order of their names.
 
 A zip file that would climb out of its place or swell beyond measure is refused, and nothing that
-could wait for ever is opened. Next: decode.py.
+could wait for ever is opened. Next: classes.py.
 """
 
 from __future__ import annotations

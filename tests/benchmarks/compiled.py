@@ -1,0 +1,156 @@
+"""Measure what machine code brings: python tests/benchmarks/compiled.py --out FILE.json
+
+The same kernels and the same training steps, in turns in one process: formulas run by NumPy, pass
+by pass, and formulas compiled (minigan/backend/numpy/compiler/). Both give the same bits. A turn is
+processor time of the thread that asks, where there is one thread, and wall time where there are
+two; the table has medians. Run it on a machine that has nothing else to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigan import Tensor
+from minigan.backend import get_backend, prepare_process, set_num_threads
+from minigan.backend.interface import AdamStep
+from minigan.evaluation.circumstances import circumstances
+from minigan.functional.activations import LeakyRectifier, LeakyRectifierGradient
+from minigan.gans.dcgan import DCGAN
+from minigan.gans.dcgan import Recipe as ConvolutionalRecipe
+from minigan.gans.gan import MLPGAN, RECIPES
+from minigan.gans.wgan_gp import RECIPES as CRITICS
+from minigan.gans.wgan_gp import WGANGP
+from minigan.training.command import positive, run_command
+
+Work = Callable[[], Any]
+SINGLE = np.dtype("float32")
+
+
+def kernels() -> dict[str, tuple[Work, int]]:
+    """Each with the numbers that it reads and writes, in bytes."""
+    backend, rng = get_backend("numpy"), np.random.default_rng(0)
+    x, g = (rng.normal(size=(64, 1024)).astype(SINGLE) for _ in range(2))
+    a, b, c = (rng.normal(size=1024).astype(SINGLE) for _ in range(3))
+    leaky, slope = LeakyRectifier(0.2), LeakyRectifierGradient(0.2)
+    p, dp, m, v = (rng.normal(size=2_000_000).astype(SINGLE) ** 2 for _ in range(4))
+    count = np.zeros(1, np.int64)
+
+    def adam() -> None:
+        backend.adam([p], [dp], m, v, count, AdamStep(1e-6, 0.5, 0.999, 1e-8, 0.0))
+
+    found: dict[str, tuple[Work, int]] = {
+        "LeakyReLU": (lambda: backend.elementwise(leaky.forward, [x]), 2),
+        "its derivative": (lambda: backend.elementwise(slope.forward, [g, x]), 3),
+        "batch norm: mean and variance": (lambda: backend.column_moments(x), 2),
+        "batch norm: forward, x · a + b": (lambda: backend.column_affine(x, a, b), 2),
+        "batch norm: Σ g · (x − mean)": (lambda: backend.column_products(g, x, a), 2),
+        "batch norm: backward": (lambda: backend.column_affine(g, a, x, b, c), 3),
+    }
+    found = {f"{name}, 64 × 1024": (work, n * x.nbytes) for name, (work, n) in found.items()}
+    return found | {"Adam, 2,000,000 numbers": (adam, 7 * p.nbytes)}
+
+
+def steps() -> dict[str, tuple[Work, int]]:
+    """A round of a game each."""
+    rng = np.random.default_rng(0)
+
+    def images(*shape: int) -> Tensor:
+        return Tensor(rng.uniform(-1, 1, shape).astype(SINGLE))
+
+    small = ConvolutionalRecipe(image_size=32, channels=1)
+    games: dict[str, tuple[Any, Tensor]] = {
+        "MLP GAN, batch 64": (MLPGAN(RECIPES["corrected"]), images(64, 1, 28, 28)),
+        "MLP GAN, batch 128": (MLPGAN(RECIPES["corrected"]), images(128, 1, 28, 28)),
+        "WGAN-GP of perceptrons, 5 × 64": (WGANGP(CRITICS["mlp"]), images(320, 1, 28, 28)),
+        "DCGAN 32 × 32, batch 64": (DCGAN(small), images(64, 1, 32, 32)),
+    }
+    return {name: (partial(gan.step, x), 0) for name, (gan, x) in games.items()}
+
+
+def turns(work: Work, seconds: float, rounds: int, clock: Callable[[], float]) -> dict[bool, Any]:
+    """Seconds a call, compiled and not, a turn after the other."""
+    compiler = get_backend("numpy").compiler  # type: ignore[attr-defined]
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for on in (True, False):  # what is made once is made here
+        compiler.on = on
+        work()
+    began = time.perf_counter()
+    work()
+    calls = max(1, int(seconds / max(time.perf_counter() - began, 1e-6)))
+    for _ in range(rounds):
+        for on in (True, False):
+            compiler.on = on
+            began = clock()
+            for _ in range(calls):
+                work()
+            found[on].append((clock() - began) / calls)
+    compiler.on = True
+    return found
+
+
+def copied(numbers: int) -> float:
+    """Seconds that a copy of so many bytes takes: the least that reading and writing them costs."""
+    a, b = (np.zeros(numbers // 8, SINGLE) for _ in range(2))
+    times = []
+    for _ in range(15):
+        began = time.thread_time()
+        np.copyto(b, a)
+        times.append(time.thread_time() - began)
+    return statistics.median(times)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Measure formulas with and without machine code.")
+    parser.add_argument("--threads", type=positive, default=1)
+    parser.add_argument("--rounds", type=positive, default=9, help="turns of each")
+    parser.add_argument("--seconds", type=float, default=0.2, help="of a turn")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only names that contain it")
+    parser.add_argument("--out", type=Path, help="a file for the figures")
+    options = parser.parse_args(arguments)
+    prepare_process()
+    set_num_threads(options.threads)
+    clock = time.thread_time if options.threads == 1 else time.perf_counter
+    rows = []
+    for kind, works in (("kernel", kernels()), ("step", steps())):
+        for name, (work, size) in works.items():
+            if options.only not in name:
+                continue
+            found = turns(work, options.seconds, options.rounds, clock)
+            pairs = [plain / made for made, plain in zip(found[True], found[False], strict=True)]
+            quartiles = statistics.quantiles(pairs, n=4) if len(pairs) > 1 else pairs * 3
+            row = {
+                "kind": kind,
+                "name": name,
+                "numpy": statistics.median(found[False]),
+                "compiled": statistics.median(found[True]),
+                "ratio": [round(quartiles[i], 3) for i in (1, 0, 2)],
+                "copy": copied(size) if size else None,
+            }
+            rows.append(row)
+            print(f"{name:<42}{row['numpy'] * 1e6:>12,.1f} µs, compiled "
+                  f"{row['compiled'] * 1e6:>12,.1f} µs, ÷ {row['ratio'][0]:.2f}")  # fmt: skip
+    command = "python tests/benchmarks/compiled.py " + " ".join(arguments or sys.argv[1:])
+    told = circumstances(command.strip(), options.threads) | {
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "clock": clock.__name__,
+        "rows": rows,
+    }
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)
