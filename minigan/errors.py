@@ -3,9 +3,11 @@
 Next: files.py.
 """
 
-from collections.abc import Iterable, Iterator
+import inspect
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 
 class UserError(ValueError):
@@ -20,6 +22,26 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """ "; did you mean --batch-size?" for the name that is most like a mistyped one, or nothing."""
     found = get_close_matches(word, list(names), n=1)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def refuse_lacking(
+    owner: object,
+    asked: Mapping[str, Any],
+    instead: Mapping[str, str],
+    speaking: Container[str] = (),
+) -> None:
+    """Raise TypeError for an argument that torch's class has and the owner's of that name lacks.
+
+    `instead` says of each what to do without it. Switched off (False or None), as scripts from
+    elsewhere spell it out, it changes nothing; to those in `speaking` False says something, too.
+    """
+    name = type(owner).__name__
+    for argument, value in asked.items():
+        if argument not in instead:
+            known = inspect.signature(type(owner)).parameters
+            raise TypeError(f"{name} has no argument {argument}{did_you_mean(argument, known)}")
+        if value is not None and (value is not False or argument in speaking):
+            raise TypeError(f"{name} has no {argument}={value}: {instead[argument]}")
 
 
 @contextmanager

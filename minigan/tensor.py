@@ -14,7 +14,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -250,6 +250,20 @@ class Tensor(Node):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    @property
+    def ctypes(self) -> NoReturn:
+        """Where an array's numbers begin: safetensors.numpy asks, and would write them as they lie.
+
+        A tensor's may lie in another order than C's. Raises AttributeError, as a name does that
+        is not there; earlier versions ask for `tobytes`, with the same answer.
+        """
+        raise AttributeError(
+            "a tensor's numbers may lie in any order of axes, and safetensors.numpy writes them as "
+            "they lie: give it {name: numpy.ascontiguousarray(x) for name, x in state.items()}"
+        )
+
+    tobytes = ctypes
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)

@@ -203,7 +203,7 @@ def instance_norm(
 
     y = w · (x − mean) / √(var + eps) + b, with mean and var over (H, W), per image and channel.
     The running statistics, if given, move towards the mean over the images of their means and
-    unbiased variances.
+    unbiased variances. No images, or images without pixels, move nothing.
     """
     check_tensors("instance_norm", input, weight=weight, bias=bias)
     _check_eps("instance_norm", eps, use_input_stats)
@@ -212,11 +212,13 @@ def instance_norm(
             raise ValueError("instance_norm: without the input's statistics, running ones are due")
         return _by_running(input, running_mean, running_var, weight, bias, eps)
     places, axes = math.prod(input.shape[2:]), range(2, input.ndim)
-    if places < 2:
+    if places == 1:
         raise ValueError(
             f"instance_norm: more than 1 value per channel is needed, got shape {input.shape}"
         )
-    if running_mean is not None and running_var is not None and input.numel():
+    if input.numel() == 0:
+        return _scaled(input.clone(), weight, bias)
+    if running_mean is not None and running_var is not None:
         x = input.detach()
         _move(running_mean, x.mean((0, *axes)).array, momentum)
         _move(running_var, x.var(tuple(axes)).mean(0).array, momentum)

@@ -6,6 +6,7 @@ Nothing else needs to be known of it to read the layers. Next: clipping.py.
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,8 +37,13 @@ def at_most(numbers: int) -> Iterator[None]:
 
 
 def memory(*shape: int) -> np.ndarray:
-    """Room for the numbers of a parameter, not written to yet."""
+    """Room for the numbers of a parameter, not written to yet.
+
+    Raises MemoryError if there is none, even where NumPy would say that the number is no size.
+    """
     _allowance.numbers -= math.prod(shape)
     if _allowance.numbers < 0:
         raise UserError(f"a parameter of shape {shape} is more than these networks may have")
+    if math.prod(shape) * 4 > sys.maxsize:  # bytes
+        raise MemoryError(f"a parameter of shape {shape}")
     return np.empty(shape, np.float32)

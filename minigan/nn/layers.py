@@ -7,6 +7,7 @@ Next: normalization.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from minigan import functional as F  # noqa: N812
@@ -44,7 +45,10 @@ class Linear(Module):
 
     bias: Parameter | None
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, **lacking: Any
+    ) -> None:
+        super().__init__(**lacking)
         self.in_features, self.out_features = in_features, out_features
         # The memory order is (in, out): that is how the gradient comes out of its matrix product.
         self.weight = Parameter(memory(in_features, out_features).T)
@@ -78,7 +82,9 @@ class _Convolution(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
+        lacking: Mapping[str, Any],
     ) -> None:
+        super().__init__(**lacking)
         name = type(self).__name__
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
@@ -136,6 +142,7 @@ class Conv2d(_Convolution):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
+        **lacking: Any,
     ) -> None:
         super().__init__(
             (out_channels, in_channels // max(groups, 1)),
@@ -148,6 +155,7 @@ class Conv2d(_Convolution):
             groups,
             bias,
             padding_mode,
+            lacking,
         )
 
     def forward(self, input: Tensor) -> Tensor:
@@ -176,6 +184,7 @@ class ConvTranspose2d(_Convolution):
         bias: bool = True,
         dilation: Pair = 1,
         padding_mode: str = "zeros",
+        **lacking: Any,
     ) -> None:
         self.output_padding = pair(output_padding)
         super().__init__(
@@ -189,6 +198,7 @@ class ConvTranspose2d(_Convolution):
             groups,
             bias,
             padding_mode,
+            lacking,
         )
 
     def forward(self, input: Tensor) -> Tensor:
@@ -213,7 +223,9 @@ class Upsample(Module):
         scale_factor: float | tuple[float, float] | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
+        **lacking: Any,
     ) -> None:
+        super().__init__(**lacking)
         self.size, self.mode, self.align_corners = size, mode, align_corners
         if isinstance(scale_factor, tuple | list):
             height, width = scale_factor
@@ -440,7 +452,8 @@ class Dropout2d(_Dropout):
 class Embedding(Module):
     """A learned row of `embedding_dim` numbers for each label: (…,) -> (…, embedding_dim)."""
 
-    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, **lacking: Any) -> None:
+        super().__init__(**lacking)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.weight = init.normal_(_empty(num_embeddings, embedding_dim))
 

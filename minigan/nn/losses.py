@@ -5,6 +5,8 @@ Next: functional.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 from minigan import functional as F  # noqa: N812
 from minigan.nn.module import Buffer, Module
 from minigan.tensor import Tensor
@@ -13,7 +15,8 @@ from minigan.tensor import Tensor
 class _Loss(Module):
     """What they share: whether "mean" or "sum" makes one number of many, or "none" leaves them."""
 
-    def __init__(self, *, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean", **lacking: Any) -> None:
+        super().__init__(**lacking)
         self.reduction = reduction
 
 
@@ -25,8 +28,10 @@ class BCELoss(_Loss):
 
     weight: Buffer | None
 
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
+    def __init__(
+        self, weight: Tensor | None = None, *, reduction: str = "mean", **lacking: Any
+    ) -> None:
+        super().__init__(reduction=reduction, **lacking)
         self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -45,8 +50,9 @@ class BCEWithLogitsLoss(_Loss):
         *,
         reduction: str = "mean",
         pos_weight: Tensor | None = None,
+        **lacking: Any,
     ) -> None:
-        super().__init__(reduction=reduction)
+        super().__init__(reduction=reduction, **lacking)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
 
@@ -82,8 +88,9 @@ class CrossEntropyLoss(_Loss):
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
+        **lacking: Any,
     ) -> None:
-        super().__init__(reduction=reduction)
+        super().__init__(reduction=reduction, **lacking)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
         self.register_buffer("weight", weight)
 

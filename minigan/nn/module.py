@@ -19,8 +19,23 @@ import numpy as np
 
 from minigan.backend import Backend
 from minigan.backend.device import backend_named
-from minigan.errors import UserError
+from minigan.errors import UserError, refuse_lacking
 from minigan.tensor import Tensor, number_type
+
+AFTERWARDS = "make the layer, and then say layer.to(…)"
+MEAN_OR_SUM = 'say reduction="mean", "sum" or "none"'
+LACKING = {  # torch's arguments that no layer here has: what to do without them
+    "device": AFTERWARDS,
+    "dtype": AFTERWARDS,
+    "padding_idx": "labels are never padded; multiply the result by a mask",
+    "max_norm": "scale the rows of its weight after each step, under no_grad()",
+    "norm_type": "leave it out: it belongs to max_norm",
+    "scale_grad_by_freq": "leave it out: each row's gradient is the sum over its places",
+    "sparse": "leave it out: gradients are dense",
+    "recompute_scale_factor": "give the size of the result instead",
+    "size_average": MEAN_OR_SUM,
+    "reduce": MEAN_OR_SUM,
+}
 
 
 class Parameter(Tensor):
@@ -50,6 +65,10 @@ class Module:
     training: bool = True
     _forward_pre_hooks: tuple[Callable[..., Any], ...] = ()  # who is told before each
     _forward_hooks: tuple[Callable[..., Any], ...] = ()  # who is told of each output
+
+    def __init__(self, **lacking: Any) -> None:
+        """There is nothing to prepare. A layer hands on what it does not know, to be refused."""
+        refuse_lacking(self, lacking, LACKING, speaking=("size_average", "reduce"))
 
     def forward(self, *inputs: Any) -> Any:
         """What the module computes. Call the module itself, not this: hooks are told then."""
@@ -199,7 +218,7 @@ class Module:
         """Every parameter and buffer, detached, by torch's names. Not copies: live memory.
 
         The numbers may lie in another order than C's (flat.py says why), and safetensors.numpy
-        writes memory as it lies. It refuses a tensor; what it gets should be np.ascontiguousarray
+        writes memory as it lies. A tensor refuses it; what it gets should be np.ascontiguousarray
         of each. `training.save_checkpoint`, np.savez and torch.tensor look at shapes and strides.
         """
         return {name: tensor.detach() for name, tensor in self._state().items()}

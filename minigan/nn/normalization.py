@@ -6,6 +6,7 @@ They differ in what is averaged over: functional/normalization.py. Next: losses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,9 @@ class _Norm(Module):
         track_running_stats: bool = True,
         *,
         bias: bool = True,
+        **lacking: Any,
     ) -> None:
+        super().__init__(**lacking)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = init.ones_(Parameter(memory(num_features))) if affine else None
@@ -117,8 +120,11 @@ class InstanceNorm2d(_Norm):
         track_running_stats: bool = False,
         *,
         bias: bool = True,
+        **lacking: Any,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, bias=bias, **lacking
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         check_tensors("InstanceNorm2d", input)
@@ -155,7 +161,9 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        **lacking: Any,
     ) -> None:
+        super().__init__(**lacking)
         sizes = [normalized_shape] if isinstance(normalized_shape, int) else normalized_shape
         self.normalized_shape, self.eps = tuple(sizes), eps
         self.elementwise_affine = elementwise_affine

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from minigan.backend import AdamStep
+from minigan.errors import refuse_lacking
 from minigan.optim.optimizer import Optimizer
-from minigan.optim.settings import refuse_lacking
+from minigan.optim.settings import LACKING
 from minigan.tensor import Array, Tensor
 
 Numbers = TypeVar("Numbers", Array, Tensor)
@@ -39,7 +40,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         **lacking: Any,
     ) -> None:
-        refuse_lacking(self, lacking)
+        refuse_lacking(self, lacking, LACKING)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(params, lr)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from minigan.errors import refuse_lacking
 from minigan.optim.flat import overwrite
 from minigan.optim.optimizer import Optimizer
-from minigan.optim.settings import refuse_lacking
+from minigan.optim.settings import LACKING
 from minigan.tensor import Array, Tensor
 
 Numbers = TypeVar("Numbers", Array, Tensor)
@@ -41,7 +42,7 @@ class RMSprop(Optimizer):
         centered: bool = False,
         **lacking: Any,
     ) -> None:
-        refuse_lacking(self, lacking)
+        refuse_lacking(self, lacking, LACKING)
         self.alpha, self.eps, self.weight_decay = alpha, eps, weight_decay
         self.momentum, self.centered = momentum, centered
         super().__init__(params, lr)

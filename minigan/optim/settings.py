@@ -5,11 +5,9 @@ Next: flat.py.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
-from minigan.errors import did_you_mean
 from minigan.tensor import Tensor
 
 NOT_NEGATIVE = {
@@ -41,20 +39,6 @@ LACKING = {  # torch's arguments that no optimizer here has: what to do without 
     "fused": FUSED,
     "capturable": "leave it out: a step on a GPU is recorded as it is",
 }
-
-
-def refuse_lacking(optimizer: object, asked: Mapping[str, Any]) -> None:
-    """Raise TypeError for an argument that torch's optimizer has and this one lacks.
-
-    Switched off (False or None), as scripts from elsewhere spell it out, it changes nothing.
-    """
-    name = type(optimizer).__name__
-    for argument, value in asked.items():
-        if argument not in LACKING:
-            known = inspect.signature(type(optimizer)).parameters
-            raise TypeError(f"{name} has no argument {argument}{did_you_mean(argument, known)}")
-        if value:
-            raise TypeError(f"{name} has no {argument}={value}: {LACKING[argument]}")
 
 
 class Settled(Protocol):

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from minigan.errors import refuse_lacking
 from minigan.optim.flat import move
 from minigan.optim.optimizer import Optimizer
-from minigan.optim.settings import refuse_lacking
+from minigan.optim.settings import LACKING
 from minigan.tensor import Array, Tensor
 
 
@@ -35,7 +36,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         **lacking: Any,
     ) -> None:
-        refuse_lacking(self, lacking)
+        refuse_lacking(self, lacking, LACKING)
         self.momentum, self.dampening = momentum, dampening
         self.weight_decay, self.nesterov = weight_decay, nesterov
         super().__init__(params, lr)

@@ -8,6 +8,7 @@ Next: command.py, with the flags that the examples share.
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 import sys
 import textwrap
@@ -22,17 +23,20 @@ from minigan.errors import did_you_mean
 BACKENDS = ("numpy", "cupy", "auto")
 
 
+LARGEST = 2**31 - 1  # of what is counted: whatever is to be done so often, no end of it is seen
+
+
 def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
-    return _whole_number(text, 1)
+    """A whole number from 1 to `LARGEST`, for argparse."""
+    return _whole_number(text, 1, LARGEST)
 
 
 def natural(text: str) -> int:
-    """A whole number of at least 0, for argparse."""
+    """A whole number of at least 0, for argparse; seeds may be very large."""
     return _whole_number(text, 0)
 
 
-def _whole_number(text: str, least: int) -> int:
+def _whole_number(text: str, least: int, most: float = math.inf) -> int:
     try:
         number = int(text)
     except ValueError:
@@ -40,6 +44,8 @@ def _whole_number(text: str, least: int) -> int:
     if number < least:
         message = f"must be a whole number of at least {least}, not {text!r}"
         raise argparse.ArgumentTypeError(message)
+    if number > most:
+        raise argparse.ArgumentTypeError(f"must be at most {most}, not {text}")
     return number
 
 

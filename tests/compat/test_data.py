@@ -101,6 +101,12 @@ def test_classes_are_folders(tmp_path):
     assert found[2][0].shape == (3, 4, 6) and found[2][1] == 1
     with pytest.raises(UserError, match="holds no pictures in folders of their own"):
         datasets.ImageFolder(tmp_path / "cats")
+    (tmp_path / "bees").mkdir()
+    (tmp_path / "bees" / "0.mpo").write_bytes((tmp_path / "ants" / "0.png").read_bytes())
+    with pytest.raises(UserError, match=r"bees holds no pictures, whose .*; .* is_valid_file"):
+        datasets.ImageFolder(tmp_path)
+    found = datasets.ImageFolder(tmp_path, is_valid_file=lambda path: not path.endswith(".txt"))
+    assert found.targets == [0, 1, 2, 2]
 
 
 def test_nothing_is_downloaded(tmp_path):

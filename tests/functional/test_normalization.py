@@ -281,6 +281,23 @@ def test_running_statistics_of_instance_norm(backend):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 2, 2), (2, 3, 0, 4), (2, 0, 2, 2)])
+def test_instance_norm_of_nothing_is_torch_s_and_moves_nothing(backend, shape):
+    channels = shape[1]
+    wb = np.arange(1.0, 1 + channels), np.arange(channels) - 1.0
+    for weights in ((), wb) if shape[0] and channels else ((),):  # torch fails on some with weights
+        assert_matches_torch(
+            lambda x, *wb: F.instance_norm(x, None, None, *wb),
+            lambda x, *wb: torch.nn.functional.instance_norm(x, None, None, *wb),
+            [np.zeros(shape), *weights],
+            backend=backend,
+        )
+    assert F.instance_norm(Tensor(np.zeros(shape)), None, None, *map(Tensor, wb)).shape == shape
+    running = [Tensor(np.full(channels, n), backend=backend) for n in (0.5, 2.0)]
+    F.instance_norm(Tensor(np.zeros(shape), backend=backend), *running)
+    assert [x.tolist() for x in running] == [[0.5] * channels, [2.0] * channels]
+
+
 def test_what_instance_and_layer_norm_refuse():
     with pytest.raises(ValueError, match=r"more than 1 value per channel .* \(2, 3, 1, 1\)"):
         F.instance_norm(Tensor(np.ones((2, 3, 1, 1))))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from minigan import nn
+from minigan import functional, nn
 from minigan.creation import ones
 from minigan.gans.penalty import gradient_norms, slope_penalty, squared_gradient_norms
 from minigan.random import Random
@@ -85,3 +85,26 @@ def test_the_penalty_of_a_perceptron_is_torchs():
             assert parameter.grad is None and (expected is None or not expected.any())
         else:
             np.testing.assert_allclose(parameter.grad.numpy(), expected, atol=1e-12)
+
+
+def test_a_penalty_leaves_torch_s_gradients_and_none_where_torch_leaves_zeros():
+    """Between its kinks such a critic is linear: its slope depends neither on x nor on biases."""
+    random = np.random.default_rng(0)
+    x, weights = random.normal(size=(5, 4)), [random.normal(size=s) for s in ((6, 4), (6,), (1, 6))]
+
+    def penalty(f, grad, x, w1, b1, w2):
+        score = f.linear(f.leaky_relu(f.linear(x, w1, b1), 0.2), w2)
+        (slope,) = grad(score.sum(), [x], create_graph=True)
+        return ((slope.norm(2, dim=1) - 1) ** 2).mean()
+
+    ours = [Tensor(a, requires_grad=True) for a in (x, *weights)]
+    theirs = [torch.tensor(a, requires_grad=True) for a in (x, *weights)]
+    penalty(functional, grad, *ours).backward()
+    penalty(torch.nn.functional, torch.autograd.grad, *theirs).backward()
+    assert [each.grad is None for each in ours] == [True, False, True, False]
+    for mine, its in zip(ours, theirs, strict=True):
+        expected = its.grad.numpy()
+        if mine.grad is None:
+            assert not expected.any()
+        else:
+            np.testing.assert_allclose(mine.grad.numpy(), expected, rtol=1e-12)

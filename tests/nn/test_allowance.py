@@ -19,6 +19,14 @@ def test_an_allowance_ends_with_its_block():
     nn.Linear(30, 40)
 
 
+@pytest.mark.parametrize("size", [3 * 10**18, 10**21])
+def test_more_than_numpy_can_count_is_no_memory(size):
+    """NumPy would say that the array is too big, or that its dimension is, in a ValueError."""
+    for make in (lambda: nn.Linear(size, 128), lambda: nn.ConvTranspose2d(size, 64, 4)):
+        with pytest.raises(MemoryError, match=f"a parameter of shape .*{size}"):
+            make()
+
+
 @pytest.mark.parametrize(
     ("make", "numbers"),
     [

@@ -9,6 +9,7 @@ from scipy import stats
 
 from minigan import Generator, Tensor, manual_seed, nn, zeros
 from minigan.nn import init
+from minigan.nn.module import LACKING
 from minigan.testing import assert_keeps_float32, assert_matches_torch, check_gradients
 
 T = torch.nn
@@ -105,6 +106,7 @@ def test_inplace_is_accepted_and_overwrites_nothing(name, arguments):
 def test_arguments_are_torch_s_in_name_order_and_default(name):
     """All positional ones begin as torch's do. Keyword-only ones are torch's too, or our own."""
     ours = list(inspect.signature(getattr(nn, name)).parameters.values())
+    ours = [p for p in ours if p.kind is not p.VAR_KEYWORD]  # what is to be refused by name
     theirs = inspect.signature(getattr(T, name)).parameters
     if any(p.kind is p.VAR_POSITIONAL for p in theirs.values()):
         return  # Tanh and Sigmoid take nothing, Identity takes anything
@@ -114,6 +116,60 @@ def test_arguments_are_torch_s_in_name_order_and_default(name):
     for p in ours[len(positional) :]:
         assert p.kind is p.KEYWORD_ONLY
         assert p.name == "generator" or theirs[p.name].default == p.default
+
+
+MINIMAL = {
+    "AvgPool2d": (2,),
+    "BatchNorm1d": (3,),
+    "BatchNorm2d": (3,),
+    "Conv2d": (1, 2, 3),
+    "ConvTranspose2d": (1, 2, 3),
+    "Embedding": (3, 2),
+    "InstanceNorm2d": (3,),
+    "LayerNorm": (3,),
+    "Linear": (2, 3),
+    "Unflatten": (1, (2, 2)),
+}
+
+
+def lacked():
+    """(name, parameter) for all that a layer or loss of torch's takes and ours of that name lacks.
+
+    Names that begin with _ are torch's own affair.
+    """
+    for name in nn.__all__:
+        ours, theirs = getattr(nn, name), getattr(T, name, None)
+        if isinstance(ours, type) and issubclass(ours, nn.Module) and theirs:
+            known = inspect.signature(ours).parameters
+            for p in inspect.signature(theirs).parameters.values():
+                named = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+                if named and p.name not in known and not p.name.startswith("_"):
+                    yield pytest.param(name, p, id=f"{name}-{p.name}")
+
+
+@pytest.mark.parametrize(("name", "p"), list(lacked()))
+def test_what_torch_s_has_and_ours_lacks_is_refused_with_what_to_do(name, p):
+    make, given = getattr(nn, name), MINIMAL.get(name, ())
+    if p.default is None or p.default is False:  # spelled out, it asks for nothing
+        make(*given, **{p.name: p.default})
+    for asked in (0, "cpu", True):
+        with pytest.raises(TypeError, match=f"^{name} has no {p.name}={asked}: .{{20}}"):
+            make(*given, **{p.name: asked})
+
+
+def test_the_table_of_what_is_lacking_holds_nothing_else():
+    assert {case.values[1].name for case in lacked()} == set(LACKING)
+
+
+def test_a_slip_of_the_pen_is_told_from_what_torch_has():
+    with pytest.raises(TypeError, match=r"^Linear has no argument bais; did you mean bias\?"):
+        nn.Linear(2, 3, bais=False)
+    with pytest.raises(TypeError, match=r"^Tanh has no argument slope"):
+        nn.Tanh(slope=0.1)
+    # In torch the sum: False says something here.
+    with pytest.raises(TypeError, match=r'size_average=False: say reduction="mean", "sum"'):
+        nn.BCELoss(size_average=False)
+    assert nn.Linear(2, 3, device=None, dtype=None).weight.shape == (3, 2)
 
 
 # ---- initial weights ----------------------------------------------------------------------------

@@ -294,9 +294,13 @@ def test_safetensors_refuses_a_state_dict_and_never_scrambles_one(tmp_path):
     """It writes memory as it lies, and weights do not lie in C order."""
     layers = nn.Linear(4, 3), nn.Conv2d(2, 3, 4), nn.ConvTranspose2d(2, 3, 4)
     state = nn.Sequential(*layers).state_dict()
-    with pytest.raises(AttributeError, match="Tensor"):
+    says = r"writes them as they lie: give it \{name: numpy.ascontiguousarray\(x\) for name"
+    with pytest.raises(AttributeError, match=says):
         safetensors.save_file(state, tmp_path / "a")
-    # What the docstring says instead, and the other ways out.
+    with pytest.raises(AttributeError, match=says):
+        state["0.weight"].tobytes()  # versions before 0.8 ask for this
+    assert not hasattr(state["0.weight"], "ctypes")
+    # What the error says instead, and the other ways out.
     safetensors.save_file({k: np.ascontiguousarray(v) for k, v in state.items()}, tmp_path / "a")
     save_checkpoint(tmp_path / "b", {k: v.numpy() for k, v in state.items()}, {})
     np.savez(tmp_path / "c.npz", **state)

@@ -59,6 +59,7 @@ def test_rows_say_what_help_says(parser):
         ("rye --form rond", "--form: rond is none of round, long; did you mean round?"),
         ("rye --form 7", "--form: 7 is none of round, long\n"),
         ("rye --baking-minutes x", "--baking-minutes: must be a whole number of at least 1"),
+        ("rye --baking-minutes 9999999999", "must be at most 2147483647, not 9999999999"),
         ("rye --baking-minutes", "--baking-minutes: expected one argument"),
         ("", "the following arguments are required: flour"),
     ],

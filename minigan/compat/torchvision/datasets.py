@@ -141,7 +141,11 @@ def pil_loader(path: str) -> Image.Image:
 
 
 class ImageFolder(VisionDataset):
-    """Pictures in folders, whose names in their order are the classes: root/class/…/picture.png."""
+    """Pictures in folders, whose names in their order are the classes: root/class/…/picture.png.
+
+    A picture is what has one of torchvision's endings, unless `is_valid_file` says otherwise.
+    Raises UserError for a class without any, whose number nothing would have.
+    """
 
     def __init__(
         self,
@@ -165,12 +169,19 @@ class ImageFolder(VisionDataset):
             for path in (os.path.join(folder, file) for file in sorted(names))
             if valid(path)
         ]
-        if not self.samples:
+        self.imgs, self.targets = self.samples, [number for _, number in self.samples]
+        if not self.classes:
             raise UserError(
                 f"{root} holds no pictures in folders of their own: each class needs one, such as "
                 f"{os.path.join(root, 'all', 'picture.png')}"
             )
-        self.imgs, self.targets = self.samples, [number for _, number in self.samples]
+        met = set(self.targets)
+        for name, number in self.class_to_idx.items():
+            if number not in met:
+                raise UserError(
+                    f"{os.path.join(root, name)} holds no pictures, whose names end in "
+                    f"{', '.join(IMG_EXTENSIONS)}; remove it, or give is_valid_file"
+                )
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         path, number = self.samples[index]
