@@ -452,6 +452,26 @@ def where_table(files: Files) -> str:
     return table(head, ["left", "right", "right", "left", "right", "left"], [cells])
 
 
+def compiled_table(files: Files) -> str:
+    """Formulas run by NumPy and compiled, on one thread and on two."""
+    found = [files.read("compiled.json"), files.read("compiled-2.json")]
+    head = ["", "threads", "NumPy, µs", "compiled, µs", "÷"]
+    rows = [
+        [
+            row["name"],
+            str(results["threads"]),
+            f"{row['numpy'] * 1e6:,.0f}",
+            f"{row['compiled'] * 1e6:,.0f}",
+            "{:.2f} ({:.2f}–{:.2f})".format(*row["ratio"]),
+        ]
+        for kind in ("kernel", "step")
+        for results in found
+        for row in results["rows"]
+        if row["kind"] == kind
+    ]
+    return table(head, ["left", *["right"] * 4], rows)
+
+
 def steps_table(files: Files) -> str:
     if (results := files.read("benchmark/benchmark.json")) is None:
         return earlier_table("steps", files)
@@ -619,6 +639,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "machines": machines,
     "where": where_table,
     "steps": steps_table,
+    "compiled": compiled_table,
     "growth": growth_table,
     "limit": limit_table,
     "kill": kill_table,

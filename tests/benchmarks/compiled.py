@@ -37,8 +37,8 @@ Work = Callable[[], Any]
 SINGLE = np.dtype("float32")
 
 
-def kernels() -> dict[str, tuple[Work, int]]:
-    """Each with the numbers that it reads and writes, in bytes."""
+def kernels() -> dict[str, Work]:
+    """What the layers of perceptrons and their optimizer ask of the backend."""
     backend, rng = get_backend("numpy"), np.random.default_rng(0)
     x, g = (rng.normal(size=(64, 1024)).astype(SINGLE) for _ in range(2))
     a, b, c = (rng.normal(size=1024).astype(SINGLE) for _ in range(3))
@@ -49,19 +49,19 @@ def kernels() -> dict[str, tuple[Work, int]]:
     def adam() -> None:
         backend.adam([p], [dp], m, v, count, AdamStep(1e-6, 0.5, 0.999, 1e-8, 0.0))
 
-    found: dict[str, tuple[Work, int]] = {
-        "LeakyReLU": (lambda: backend.elementwise(leaky.forward, [x]), 2),
-        "its derivative": (lambda: backend.elementwise(slope.forward, [g, x]), 3),
-        "batch norm: mean and variance": (lambda: backend.column_moments(x), 2),
-        "batch norm: forward, x · a + b": (lambda: backend.column_affine(x, a, b), 2),
-        "batch norm: Σ g · (x − mean)": (lambda: backend.column_products(g, x, a), 2),
-        "batch norm: backward": (lambda: backend.column_affine(g, a, x, b, c), 3),
+    found: dict[str, Work] = {
+        "LeakyReLU": lambda: backend.elementwise(leaky.forward, [x]),
+        "its derivative": lambda: backend.elementwise(slope.forward, [g, x]),
+        "batch norm: mean and variance": lambda: backend.column_moments(x),
+        "batch norm: forward, x · a + b": lambda: backend.column_affine(x, a, b),
+        "batch norm: Σ g · (x − mean)": lambda: backend.column_products(g, x, a),
+        "batch norm: backward": lambda: backend.column_affine(g, a, x, b, c),
     }
-    found = {f"{name}, 64 × 1024": (work, n * x.nbytes) for name, (work, n) in found.items()}
-    return found | {"Adam, 2,000,000 numbers": (adam, 7 * p.nbytes)}
+    found = {f"{name}, 64 × 1024": work for name, work in found.items()}
+    return found | {"Adam, 2,000,000 numbers": adam}
 
 
-def steps() -> dict[str, tuple[Work, int]]:
+def steps() -> dict[str, Work]:
     """A round of a game each."""
     rng = np.random.default_rng(0)
 
@@ -75,7 +75,7 @@ def steps() -> dict[str, tuple[Work, int]]:
         "WGAN-GP of perceptrons, 5 × 64": (WGANGP(CRITICS["mlp"]), images(320, 1, 28, 28)),
         "DCGAN 32 × 32, batch 64": (DCGAN(small), images(64, 1, 32, 32)),
     }
-    return {name: (partial(gan.step, x), 0) for name, (gan, x) in games.items()}
+    return {name: partial(gan.step, x) for name, (gan, x) in games.items()}
 
 
 def turns(work: Work, seconds: float, rounds: int, clock: Callable[[], float]) -> dict[bool, Any]:
@@ -99,17 +99,6 @@ def turns(work: Work, seconds: float, rounds: int, clock: Callable[[], float]) -
     return found
 
 
-def copied(numbers: int) -> float:
-    """Seconds that a copy of so many bytes takes: the least that reading and writing them costs."""
-    a, b = (np.zeros(numbers // 8, SINGLE) for _ in range(2))
-    times = []
-    for _ in range(15):
-        began = time.thread_time()
-        np.copyto(b, a)
-        times.append(time.thread_time() - began)
-    return statistics.median(times)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure formulas with and without machine code.")
     parser.add_argument("--threads", type=positive, default=1)
@@ -123,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = time.thread_time if options.threads == 1 else time.perf_counter
     rows = []
     for kind, works in (("kernel", kernels()), ("step", steps())):
-        for name, (work, size) in works.items():
+        for name, work in works.items():
             if options.only not in name:
                 continue
             found = turns(work, options.seconds, options.rounds, clock)
@@ -135,7 +124,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "numpy": statistics.median(found[False]),
                 "compiled": statistics.median(found[True]),
                 "ratio": [round(quartiles[i], 3) for i in (1, 0, 2)],
-                "copy": copied(size) if size else None,
             }
             rows.append(row)
             print(f"{name:<42}{row['numpy'] * 1e6:>12,.1f} µs, compiled "

@@ -17,5 +17,5 @@ def test_it_writes_what_it_measured(tmp_path, monkeypatch):
     found = json.loads(out.read_text(encoding="utf-8"))
     (row,) = found["rows"]
     assert row["name"] == "its derivative, 64 × 1024" and row["kind"] == "kernel"
-    assert row["numpy"] > 0 and row["compiled"] > 0 and row["copy"] > 0
+    assert row["numpy"] > 0 and row["compiled"] > 0
     assert found["threads"] == 1 and "--only derivative" in found["command"]

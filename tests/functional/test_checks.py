@@ -70,6 +70,7 @@ LAYERS = [
     nn.ConvTranspose2d(4, 3, 3),
     nn.Dropout(),
     nn.Dropout2d(),
+    nn.ELU(),
     nn.Flatten(),
     nn.InstanceNorm2d(4),
     nn.LayerNorm(6),
