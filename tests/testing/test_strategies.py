@@ -17,7 +17,7 @@ from minigan.testing.strategies import LAYOUTS, STEP, laid_out, numbers
 
 # A search of fixed seeds, which does not remember: it finds a fault always or never.
 SEARCH = settings(
-    max_examples=50,
+    max_examples=200,
     derandomize=True,
     database=None,
     deadline=None,

@@ -34,6 +34,8 @@ def called(monkeypatch):
         monkeypatch.chdir(ROOT)
         monkeypatch.setattr(sys, "orig_argv", ["python", *words])
         monkeypatch.setattr(sys, "argv", list(words))
+        # The examples lie beside the package in a checkout, wherever minigan is imported from here.
+        monkeypatch.setattr(telling, "__file__", str(ROOT / "minigan" / "training" / "telling.py"))
 
     return call
 
