@@ -337,7 +337,7 @@ TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 # Tables whose figures were not measured, or that another test compares with what was.
 JOINED = {
     ("evaluation.md", "samples"),  # tests/evaluation/test_evaluate.py
-    ("dcgan.md", "z"),  # tests/gans/test_dcgan.py
+    ("dcgan.md", "s"),  # tests/gans/test_dcgan.py
     ("reliability.md", "reader"),  # promises, which tests/fuzz/targets.py holds to
 }
 

@@ -10,9 +10,9 @@ apart by their average; all it sees is how an image differs from the rest of its
 the generator such differences only cost: the loss is convex where it is (for D(G(z)) > 1/3), and
 of all batches with one mean the one without any spread has the lowest. (It does not get there in a
 straight line: batch norm undoes a spread that only shrinks, until that is near the root of its
-eps.) docs/results/README.md follows two ways of dying. As published, the images themselves become
-one, epoch by epoch. With the pixels in [-1, 1], G soon finds images that still differ, but not in
-what D's last layer sees of them: then batch norm passes on its bias, whatever comes in, and no
+eps.) docs/results/README.md follows two ways of dying, which depend on the seed. In one the images
+themselves become one, epoch by epoch. In the other G soon finds images that still differ, but not
+in what D's last layer sees of them: then batch norm passes on its bias, whatever comes in, and no
 gradient back.
 
 The recipe `fixed` leaves that layer out, and scales the pixels to [-1, 1], as a generator that

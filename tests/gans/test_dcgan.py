@@ -356,7 +356,7 @@ def test_the_tables_in_the_docs_are_what_comes_out() -> None:
     for logit, *written in rows:
         assert [f"{value:.3g}" for value in slopes(float(logit))[1:]] == written[1:]
         assert f"{slopes(float(logit))[0]:.4f}" == written[0]
-    (logits,) = re.findall(r"^\| mean z \|(.*)\|$", text, re.M)
+    (logits,) = re.findall(r"^\| mean s \|(.*)\|$", text, re.M)
     (shares,) = re.findall(r"^\| share(?: †)? +\|(.*)\|$", text, re.M)
     for logit, share in zip(logits.split("|"), shares.split("|"), strict=True):
         measured = [generator_gradient(loss, float(logit)) for loss in ("bce", "logits")]
