@@ -168,6 +168,14 @@ def test_formulas_with_one_code_are_told_apart():
     assert ours.each(double, [x]) is ours.each(double, [x])  # made once
 
 
+def test_a_number_that_changes_all_the_time_is_not_compiled_each_time(monkeypatch):
+    monkeypatch.setattr("minigan.backend.numpy.compiler.VARIANTS", 3)
+    x, ours = np.ones(4, SINGLE), compiler()
+    found = [ours.each(lambda x, k=k: k * x + 1.0, [x]) for k in (2.0, 3.0, 4.0, 5.0)]
+    assert [one is not None for one in found] == [True, True, True, False]
+    assert ours.each(lambda x: x * x - 1.0, [x])(x).tolist() == [0, 0, 0, 0]  # another formula
+
+
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
 @pytest.mark.parametrize("strided", [False, True])
 def test_columns_are_added_up_as_numpy_adds_them(dtype, strided):

@@ -22,6 +22,7 @@ import os
 import textwrap
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ from minigan.errors import UserError
 
 Formula = Callable[..., Any]
 
+VARIANTS = 32  # of one formula: a number in it that changes all the time is not compiled each time
+
 
 class Compiler:
     """Formulas that were made into machine code, by what they are and the types they are given."""
@@ -42,6 +45,7 @@ class Compiler:
         self.on = os.environ.get("MINIGAN_COMPILE", "1") != "0"
         self._machine: Any = None
         self._made: dict[Any, Any] = {}
+        self._variants: Counter[Any] = Counter()
         self._lock = threading.Lock()
 
     def each(self, function: Formula, arrays: Sequence[Any], *, memory: int = 0) -> Any:
@@ -71,7 +75,8 @@ class Compiler:
             return self._made[key]
         except KeyError:
             with self._lock:
-                if key not in self._made:
+                if key not in self._made and self._variants[known[:2]] < VARIANTS:
+                    self._variants[known[:2]] += 1
                     self._made[key] = self._make(function, types, memory, rows)
             return self._made.get(key)
 
