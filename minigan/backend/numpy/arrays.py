@@ -8,6 +8,7 @@ Next: threads.py, which share them out.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from minigan.backend.interface import AdamStep, Array, Backend, RandomStream, Window
 from minigan.backend.layout import as_line, is_dense, same_layout
-from minigan.backend.numpy import adam, convolution, winograd
+from minigan.backend.numpy import adam, convolution, products, winograd
 from minigan.backend.numpy.compiler import Compiler
 from minigan.backend.numpy.random import NumpyStream
 from minigan.backend.numpy.threads import Threads
@@ -47,7 +48,14 @@ class NumpyBackend(Backend):
         """Nothing to wait for: NumPy returns when it is done."""
 
     def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
-        return step
+        """The same step, but OpenBLAS is told once to use one thread, and not at each product."""
+
+        @functools.wraps(step)
+        def told_once(*arguments: Any, **options: Any) -> Any:
+            with self.threads.single_threaded_products():
+                return step(*arguments, **options)
+
+        return told_once
 
     def random_stream(self, seed: int, offset: int) -> RandomStream:
         return NumpyStream(seed, offset)
@@ -85,7 +93,7 @@ class NumpyBackend(Backend):
     # ---- sums and products ---------------------------------------------------------------------
 
     def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.matmul(a, b)
+        return products.matmul(self.threads, a, b)
 
     def sum(self, a: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return np.asarray(a.sum(axis=axes, keepdims=keepdims, dtype=a.dtype))
