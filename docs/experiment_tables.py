@@ -293,7 +293,23 @@ def of_averages(found: Found, which: str) -> str:
     return format(run[column][score], spec)
 
 
-# By the name of the table: the experiment's file, and who makes it.
+# ---------------------------------------------------------------------------------------------
+# The cliff in the DCGAN's loss
+
+
+def cliff_table(found: Found) -> str:
+    """What is left of G's gradient, a row for each seed, and the fake of which D is least sure."""
+    rows = []
+    for seed in several([run["settings"]["seed"] for run in found["runs"]]):
+        cells = [
+            minus(f"{run['share']:.2g} ({run['highest']:.1f})") for run in where(found, seed=seed)
+        ]
+        rows.append([str(seed), *cells])
+    scores = several([run["settings"]["mean score"] for run in found["runs"]])
+    head = ["seed", *(f"mean s = {minus(f'{score:g}')}" for score in scores)]
+    return table(head, ["right"] * len(head), rows)
+
+
 # ---------------------------------------------------------------------------------------------
 # Pictures without labels
 
@@ -356,6 +372,7 @@ def eyes_table(found: Found) -> str:
     return table(head, ["left"] + ["right"] * (len(head) - 1), rows)
 
 
+# By the name of the table: the experiment's file, and who makes it.
 TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "ring": ("ring.json", ring_table),
     "ring-kernels": ("ring.json", kernels_table),
@@ -367,6 +384,7 @@ TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "lsgan-death": ("lsgan.json", lsgan_death_table),
     "eps": ("eps.json", eps_table),
     "averages": ("averages.json", averages_table),
+    "cliff": ("cliff.json", cliff_table),
     "few-pictures": ("few_pictures.json", few_pictures_table),
     "few-losses": ("few_pictures.json", few_losses_table),
     "eyes": ("eyes.json", eyes_table),

@@ -96,6 +96,25 @@ def reference():
     return Reference(few("train"), few("test"))
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_cliff_is_as_it_was_kept(seed):
+    script = module("cliff")
+    runs = json.loads((DOCS / "results" / "data" / "cliff.json").read_text())["runs"]
+    kept = {
+        run["settings"]["mean score"]: {name: run[name] for name in ("share", "lowest", "highest")}
+        for run in runs
+        if run["settings"]["seed"] == seed
+    }
+    assert list(kept) == list(script.SCORES)
+    for score, found in kept.items():
+        assert script.share(score, seed) == pytest.approx(found, rel=1e-3)
+        _, scores = script.play("logits", score, seed)
+        assert np.mean(scores) == pytest.approx(score)
+    # Where every fake lies above the cliff nothing is lost; where all lie far below, nearly all.
+    assert script.share(-1.0, 0)["share"] == pytest.approx(1)
+    assert script.share(-100.0, 0)["highest"] < -50 and script.share(-100.0, 0)["share"] < 1e-3
+
+
 def test_first_weights_are_whose_they_are_said_to_be(monkeypatch, reference):
     script = module("first_weights")
     small = replace(
