@@ -104,12 +104,14 @@ def kernels_table(found: Found) -> str:
 def of_ring(found: Found, which: str) -> str:
     """ "RATE: OBJECTIVE", its count; "RATE: A | B", the probability of two counts so unequal.
 
-    Of the usual kernel alone; "RATE, all kernels: …" is of all runs.
+    Of the usual kernel alone; "RATE, all kernels: …" is of all runs. B may have a rate of its own.
     """
-    rate, _, names = which.partition(": ")
-    of = {} if rate.endswith(", all kernels") else {"kernel": usual_kernel(found)}
-    rate = rate.removesuffix(", all kernels")
-    cells = [where(found, objective=name, rate=rate, **of) for name in names.split(" | ")]
+    cells, rate = [], ""
+    for cell in which.split(" | "):
+        own_rate, _, name = cell.rpartition(": ")
+        rate = own_rate or rate
+        of = {} if rate.endswith(", all kernels") else {"kernel": usual_kernel(found)}
+        cells.append(where(found, objective=name, rate=rate.removesuffix(", all kernels"), **of))
     if len(cells) == 1:
         return counted(len(lost(cells[0])), len(cells[0]))
     (a, of_a), (b, of_b) = [(len(lost(runs)), len(runs)) for runs in cells]

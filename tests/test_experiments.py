@@ -291,6 +291,8 @@ def test_the_rings_table_counts_runs_with_their_interval():
     ]
     assert tables.of_ring(found, f"{hasty}: non-saturating") == "3 of 4 (30–95 %)"
     assert tables.of_ring(found, f"{hasty}: non-saturating | saturating") == "0.49"
+    both = f"{hasty}: non-saturating | equal rates: saturating"
+    assert tables.of_ring(found, both) == "0.14"
 
 
 def test_the_table_of_first_weights_says_what_was_not_played():
