@@ -289,9 +289,18 @@ def averages_table(found: Found) -> str:
 
 
 def of_averages(found: Found, which: str) -> str:
-    """ "dcgan 0 12 averaged nearest_training_image .2f" """
-    system, seed, epochs, column, score, spec = which.split(" ")
+    """ "dcgan 0 12 averaged nearest_training_image .2f": a score of one generator.
+
+    "share of statistics dcgan 0 12": how much of what the average is worse than the last weights,
+    by its Fréchet distance, it makes up with statistics of its own.
+    """
+    one = which.removeprefix("share of statistics ")
+    system, seed, epochs, *rest = one.split(" ")
     (run,) = where(found, system=system, seed=int(seed), epochs=int(epochs))
+    if one != which:
+        last, averaged, anew = (run[column]["frechet_distance"] for column in COLUMNS)
+        return f"{(averaged - anew) / (averaged - last):.0%}".replace("%", " %")
+    column, score, spec = rest
     return format(run[column][score], spec)
 
 

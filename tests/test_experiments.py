@@ -295,6 +295,18 @@ def test_the_rings_table_counts_runs_with_their_interval():
     assert tables.of_ring(found, both) == "0.14"
 
 
+def test_the_table_of_averages_has_three_generators_of_a_run():
+    tables = module("experiment_tables")
+    columns = zip(tables.COLUMNS, ((20.0, 0.5), (40.0, 0.25), (25.0, 0.45)), strict=True)
+    scores = {name: {"frechet_distance": d, "precision": p} for name, (d, p) in columns}
+    found = {"runs": [{"settings": {"system": "dcgan", "seed": 0, "epochs": 4}, **scores}]}
+    assert tables.averages_table(found).splitlines()[2:] == [
+        "| DCGAN, 32 maps | 0 | 4 | 20.0 (0.50) | 40.0 (0.25) | 25.0 (0.45) |"
+    ]
+    assert tables.of_averages(found, "dcgan 0 4 averaged precision .1f") == "0.2"
+    assert tables.of_averages(found, "share of statistics dcgan 0 4") == "75 %"
+
+
 def test_the_table_of_first_weights_says_what_was_not_played():
     tables = module("experiment_tables")
     settings = {"weights": "torch/torch", "last bias from the mean": False, "seed": 0}
