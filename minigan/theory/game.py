@@ -108,18 +108,23 @@ class Game:
         real = self.real(self.batch_size)
         with no_grad():  # what the discriminator learns is not the generator's business
             fake = self.generator(self.noise(self.batch_size))
+        loss = self.discriminator_loss(real, fake)
+        self.discriminator_optimizer.minimize(loss)
+        return loss.detach()
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminator minimizes on these points, penalties included."""
         scores = self.discriminator(real), self.discriminator(fake)
         loss = self.objective.discriminator_loss(*scores)
         if self.objective.penalty:
-            share = Tensor(self.random.uniform((self.batch_size, 1)))
+            share = Tensor(self.random.uniform((len(real), 1), real.dtype))
             between = share * real + (1 - share) * fake
             norms = gradient_norms(self.discriminator, between)
             loss = loss + self.objective.penalty * slope_penalty(norms)
         if self.objective.r1:
             squares = squared_gradient_norms(self.discriminator, real)
             loss = loss + self.objective.r1 / 2 * squares.mean()
-        self.discriminator_optimizer.minimize(loss)
-        return loss.detach()
+        return loss
 
     def generator_step(self) -> Tensor:
         with nn.frozen(self.discriminator):
