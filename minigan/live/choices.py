@@ -3,11 +3,12 @@
 The words are those of docs/theory.md. The values that stand here as defaults play a game that is
 worth watching: found by trying, on a laptop's browser as well.
 
-Next: plane.py.
+Next: play.py.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from minigan.live.settings import Choice, Integer, Number, Points, Setting
@@ -115,6 +116,14 @@ MEASURE = Integer(
     low=0,
     high=10_000,
 )
+ACTIVATION = Choice(
+    name="activation",
+    label="activation",
+    group="game",
+    help="What bends the layers of both networks. A change begins both anew.",
+    default="LeakyReLU",
+    choices=("LeakyReLU", "ReLU", "Tanh"),
+)
 OBJECTIVE = Choice(
     name="objective",
     label="loss",
@@ -187,14 +196,30 @@ PLANE: list[Setting] = [
     *_learning("generator", 1e-3, "the generator never arrives"),
     *_size("discriminator", 32),
     *_learning("discriminator", 1e-3, "it judges a generator that is long gone"),
+    ACTIVATION,
+    OBJECTIVE,
+    *PENALTY,
+    BETA1,
+    BATCH,
+    MEASURE,
+]
+
+
+LINE: list[Setting] = [
+    SEED,
     Choice(
-        name="activation",
-        label="activation",
-        group="game",
-        help="What bends the layers of both networks. A change begins both anew.",
-        default="LeakyReLU",
-        choices=("LeakyReLU", "ReLU", "Tanh"),
+        name="data",
+        label="data",
+        group="data",
+        help="The density that the generator is to learn: a mixture of Gaussians.",
+        default="two hills",
+        choices=("two hills", "one hill", "three hills", "far away"),
     ),
+    *_size("generator", 32),
+    *_learning("generator", 1e-3, "the generator never arrives"),
+    *_size("discriminator", 32),
+    *_learning("discriminator", 5e-3, "it judges a generator that is long gone"),
+    replace(ACTIVATION, default="Tanh"),
     OBJECTIVE,
     *PENALTY,
     BETA1,

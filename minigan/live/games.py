@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from minigan.data.loader import ImageDataset
-from minigan.live.choices import PLANE
+from minigan.live.choices import LINE, PLANE
+from minigan.live.line import LineGame
+from minigan.live.perceptrons import Perceptrons
 from minigan.live.plane import PlaneGame
 from minigan.live.play import Play
 from minigan.live.settings import Setting, Settings
 
 Data = Callable[[], ImageDataset]
 
-GAMES: dict[str, type[Play]] = {"plane": PlaneGame}
+GAMES: dict[str, type[Play]] = {"plane": PlaneGame, "line": LineGame}
 ALL_PARTS = tuple(dict.fromkeys(part for game in GAMES.values() for part in game.parts))
 
 
@@ -25,7 +27,7 @@ class Games:
 
     def __init__(self, data: Mapping[str, Data] | None = None) -> None:
         self.data = data
-        self._settings: dict[str, list[Setting]] = {"plane": PLANE}
+        self._settings: dict[str, list[Setting]] = {"plane": PLANE, "line": LINE}
 
     @property
     def names(self) -> list[str]:
@@ -37,7 +39,8 @@ class Games:
 
     def make(self, name: str, values: Settings) -> Play:
         """The game, at its beginning. Raises UserError."""
-        return PlaneGame(values)
+        game: type[Perceptrons] = LineGame if name == "line" else PlaneGame
+        return game(values)
 
     def described(self) -> list[dict[str, Any]]:
         """All of them, for the page."""

@@ -4,7 +4,7 @@ A copy is how the page travels in time. Whatever the next move depends on (weigh
 optimizers remember, where the random numbers stand) lies in the game itself; what only looking
 needs lies in `views`, which copies share because nobody writes to it.
 
-Next: plane.py.
+Next: perceptrons.py.
 """
 
 from __future__ import annotations

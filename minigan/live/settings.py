@@ -3,7 +3,7 @@
 A setting is flat and plain, so that a link can hold it. The page draws a control from what
 `describe` says, and knows nothing more; the engine takes no value that `checked` has not seen.
 
-Next: play.py.
+Next: choices.py.
 """
 
 from __future__ import annotations
