@@ -1,0 +1,235 @@
+// The game of images: what G draws beside what the data hold, the nearest training image of one
+// that is clicked, and the latent plane under the mouse, a finger, or the arrow keys.
+
+import { colors, font, sharp } from "./canvas.js";
+import { element, fixed } from "./elements.js";
+import { term } from "./explain.js";
+
+const GAP = 3, TOP = 22, MIDDLE = 26;
+
+export const LAYERS = [
+  { name: "scores", label: "D’s opinion of each", on: true, mark: "bar", help: "discriminator" },
+  { name: "real", label: "data beside it", on: true, mark: "ink", help: "data" },
+];
+
+export function wants(layers) {
+  return layers.real ? ["samples", "real", "scores"] : ["samples", "scores"];
+}
+
+/** Pictures (N, C, H, W), gray or in color, side by side on a canvas of their own. */
+function atlas(pixels) {
+  const [count, channels, height, width] = pixels.shape;
+  const canvas = element("canvas", { width: width * count, height });
+  const painter = canvas.getContext("2d");
+  const image = painter.createImageData(width * count, height);
+  for (let n = 0; n < count; n++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const to = 4 * (y * width * count + n * width + x);
+        for (let c = 0; c < 3; c++) {
+          image.data[to + c] = pixels[((n * channels + Math.min(c, channels - 1)) * height + y) * width + x];
+        }
+        image.data[to + 3] = 255;
+      }
+    }
+  }
+  painter.putImageData(image, 0, 0);
+  return { canvas, count, width, height };
+}
+
+/** One picture (C, H, W) or (1, C, H, W), on a canvas that keeps its pixels. */
+export function put(canvas, pixels) {
+  const shape = pixels.shape.length === 4 ? pixels.shape.slice(1) : pixels.shape;
+  const one = atlas(Object.assign(pixels.slice(), { shape: [1, ...shape] }));
+  Object.assign(canvas, { width: one.width, height: one.height });
+  canvas.getContext("2d").drawImage(one.canvas, 0, 0);
+}
+
+const made = new WeakMap();
+function pictures(pixels) {
+  if (!made.has(pixels)) made.set(pixels, atlas(pixels));
+  return made.get(pixels);
+}
+
+/** The columns and the size of so many squares that fill a room best. */
+function tiles(count, width, height, least) {
+  let best = { columns: 1, size: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const size = Math.min((width + GAP) / columns, (height + GAP - rows * least) / rows) - GAP;
+    if (size > best.size) best = { columns, size };
+  }
+  return best;
+}
+
+export function draw(context, width, height, frame, layers, view) {
+  if (!frame.samples?.pixels) return;
+  const halves = layers.real && frame.real;
+  const room = halves ? (width - MIDDLE) * 0.62 : width;
+  view.tiles = grid(context, frame.samples, 0, room, height, "G(z): generated", layers, view.chosen);
+  if (halves) grid(context, frame.real, room + MIDDLE, width - room - MIDDLE, height, "x: data", layers, -1);
+}
+
+function grid(context, { pixels, scores }, left, width, height, title, layers, chosen) {
+  const { canvas, count, width: w, height: h } = pictures(pixels);
+  const bar = layers.scores && scores ? 5 : 0;
+  const { columns, size } = tiles(count, width, height - TOP, bar);
+  const rows = Math.ceil(count / columns);
+  const start = left + (width - columns * (size + GAP) + GAP) / 2;
+  const top = TOP + Math.max(0, (height - TOP - rows * (size + GAP + bar)) / 2) * 0.4;
+  context.fillStyle = colors.soft;
+  context.font = font(13);
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
+  context.fillText(title, start, top - 7);
+  context.imageSmoothingEnabled = size < w;
+  const places = [];
+  for (let n = 0; n < count; n++) {
+    const x = start + (n % columns) * (size + GAP);
+    const y = top + Math.floor(n / columns) * (size + GAP + bar);
+    context.drawImage(canvas, n * w, 0, w, h, x, y, size, size);
+    if (bar) opinion(context, scores[n], x, y + size + 1, size, bar - 2);
+    if (n === chosen) {
+      context.strokeStyle = colors.purple;
+      context.lineWidth = 3;
+      context.strokeRect(x - 1, y - 1, size + 2, size + 2);
+    }
+    places.push([x, y, size]);
+  }
+  return places;
+}
+
+/** D's number as a bar from the left: blue for "data", what is missing for "generated". */
+function opinion(context, score, x, y, width, height) {
+  const share = score >= 0 && score <= 1 ? score : 1 / (1 + Math.exp(-score));
+  context.fillStyle = colors.sand;
+  context.fillRect(x, y, width, height);
+  context.fillStyle = colors.sky;
+  context.fillRect(x, y, width * share, height);
+}
+
+/** The number of the picture under a point of the canvas, or -1. */
+export function under(view, px, py) {
+  return (view.tiles ?? []).findIndex(([x, y, size]) => px >= x && px < x + size && py >= y && py < y + size);
+}
+
+export const place = () => null;
+
+export function readout(frame, layers, view) {
+  const { samples } = frame;
+  if (!samples?.pixels) return "";
+  const words = [`${samples.pixels.shape[0]} images of the same noise in every round`];
+  if (view.chosen >= 0 && samples.scores) words.push(`D says ${fixed(samples.scores[view.chosen], 2)} of the chosen one`);
+  else words.push("press one, or walk with the arrow keys, to see the training image that is nearest to it");
+  return words.join(" · ");
+}
+
+export function words(frame) {
+  const rows = [];
+  for (const [name, part] of [["data", frame.real], ["generated", frame.samples]]) {
+    if (!part?.scores) continue;
+    const scores = Array.from(part.scores);
+    rows.push([`D’s number for ${name}, on average`, fixed(scores.reduce((a, b) => a + b, 0) / scores.length, 2)]);
+  }
+  return rows;
+}
+
+/** What stands under the picture: the nearest training image, and the latent plane. */
+export class Looks {
+  constructor(room, game, stage) {
+    Object.assign(this, { room, game, stage, x: 0, y: 0, label: null });
+    this.mine = element("canvas", { role: "img", "aria-label": "the chosen image", width: 28, height: 28 });
+    this.theirs = element("canvas", { role: "img", "aria-label": "the nearest training image", width: 28, height: 28 });
+    this.distance = element("p", { class: "small" }, "Press an image above.");
+    this.pad = element("canvas", { class: "pad", tabindex: 0, role: "application", "aria-label": "Latent plane: the arrow keys walk, Home goes to the middle" });
+    this.big = element("canvas", { class: "big", role: "img", "aria-label": "G at this place of the latent plane", width: 28, height: 28 });
+    this.where = element("p", { class: "small", "aria-live": "off" });
+    this.digits = element("div", { class: "digits", role: "group", "aria-label": "What to draw" });
+    room.append(
+      element("section", {}, element("h3", {}, term("nearest", "Nearest training image")),
+        element("div", { class: "pair" }, element("figure", {}, this.mine, element("figcaption", {}, "generated")),
+          element("figure", {}, this.theirs, element("figcaption", {}, "from the data")), this.distance)),
+      element("section", {}, element("h3", {}, term("latent", "Latent plane")),
+        element("div", { class: "plane" }, this.pad, this.big), this.where, this.digits),
+    );
+    sharp(this.pad, (context, width, height) => this.drawPad(context, width, height));
+    this.listen();
+  }
+
+  listen() {
+    const at = ({ offsetX, offsetY }) => this.walk((offsetX / this.pad.clientWidth) * 6 - 3, 3 - (offsetY / this.pad.clientHeight) * 6);
+    this.pad.addEventListener("pointermove", (event) => (event.pointerType === "mouse" || event.buttons) && at(event));
+    this.pad.addEventListener("pointerdown", at);
+    this.pad.addEventListener("keydown", (event) => {
+      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+      if (event.key === "Home") this.walk(0, 0);
+      else if (way) this.walk(this.x + way[0] * 0.15, this.y + way[1] * 0.15);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+
+  drawPad(context, width, height) {
+    const x = (value) => ((value + 3) / 6) * width;
+    const y = (value) => (1 - (value + 3) / 6) * height;
+    context.strokeStyle = colors.rule;
+    context.lineWidth = 1;
+    for (let tick = -2; tick <= 2; tick++) {
+      context.strokeRect(x(tick), 0, 0, height);
+      context.strokeRect(0, y(tick), width, 0);
+    }
+    context.fillStyle = colors.orange;
+    context.beginPath();
+    context.arc(x(this.x), y(this.y), 6, 0, 2 * Math.PI);
+    context.fill();
+  }
+
+  walk(x, y) {
+    const kept = (value) => Math.min(3, Math.max(-3, value));
+    [this.x, this.y] = [kept(x), kept(y)];
+    this.pad.redraw();
+    this.seeLatent();
+  }
+
+  /** One request at a time: while one is under way, only the latest place is remembered. */
+  async seeLatent() {
+    this.again = true;
+    if (this.looking) return;
+    this.looking = true;
+    while (this.again) {
+      this.again = false;
+      const fields = this.label === null ? {} : { label: this.label };
+      const answer = await this.game.ask("look", { what: "latent", x: this.x, y: this.y, ...fields });
+      const pixels = answer?.image?.pixels ?? answer?.image;
+      if (pixels) put(this.big, pixels);
+      else break;
+    }
+    this.looking = false;
+    this.where.textContent = `z₁ = ${fixed(this.x, 2)}, z₂ = ${fixed(this.y, 2)}, all other numbers of z as they were`;
+  }
+
+  async seeNearest(index) {
+    this.stage.view.chosen = index;
+    this.stage.redraw();
+    const answer = await this.game.ask("look", { what: "nearest", index });
+    if (!answer) return;
+    put(this.mine, answer.shown?.pixels ?? answer.shown);
+    put(this.theirs, answer.image?.pixels ?? answer.image);
+    this.distance.textContent = `Number ${answer.index.toLocaleString("en")} of the data, at a distance of ${fixed(answer.distance, 2)} (square root of the summed squares of the pixels’ differences).`;
+  }
+
+  /** Buttons for the classes of a system that can be asked for one. */
+  show(frame, classes) {
+    const key = String(classes);
+    if (key === this.classes) return;
+    this.classes = key;
+    this.digits.replaceChildren(...classes.map((name, label) => element("button", { type: "button", "aria-pressed": "false", onclick: () => {
+      this.label = label;
+      for (const button of this.digits.children) button.setAttribute("aria-pressed", String(button.textContent === String(name)));
+      this.seeLatent();
+    } }, String(name))));
+    this.label = classes.length ? 0 : null;
+    this.digits.firstChild?.setAttribute("aria-pressed", "true");
+  }
+}
