@@ -27,8 +27,9 @@ export class Charts {
     this.losses = this.card("losses", "Losses", (name) => !["KL", "JS"].includes(name) && !name.startsWith("D("));
     this.apart = this.card("JS", "How far apart", (name) => ["KL", "JS"].includes(name), "nats");
     this.opinion = this.card("opinion", "What D says", (name) => name.startsWith("D("));
+    this.answers = this.answersCard();
     this.value = this.valueCard();
-    room.append(this.losses.card, this.apart.card, this.opinion.card);
+    room.append(this.losses.card, this.apart.card, this.opinion.card, this.answers.card);
   }
 
   card(help, title, mine, unit = "") {
@@ -54,6 +55,8 @@ export class Charts {
       chart.canvas.redraw();
     }
     this.showValue(frame.divergences);
+    this.answers.card.hidden = !frame.scores;
+    if (frame.scores) this.answers.canvas.redraw();
   }
 
   /** The curves of a chart: [{name, column, color, dash}]. */
@@ -176,6 +179,16 @@ export class Charts {
     context.fillText(text, right + 4, y(value));
   }
 
+  // ------------------------------------------------------------------ how D's answers are spread
+
+  answersCard() {
+    const canvas = element("canvas", { class: "chart", role: "img", "aria-label": "How D’s answers are spread" });
+    const legend = element("div", { class: "legend" }, element("span", {}, sign("ink", []), "data"), element("span", {}, sign("orange", []), "generated"));
+    const card = element("section", { class: "card" }, element("header", {}, element("h2", {}, term("answers", "D’s answers")), legend), canvas);
+    sharp(canvas, (context, width, height) => this.frame?.scores && answers(context, width, height, this.frame.scores));
+    return { card, canvas };
+  }
+
   // ------------------------------------------------------------------ V and its bound
 
   valueCard() {
@@ -239,6 +252,37 @@ export class Charts {
     context.fillText("D*", x(bound) + (far ? 0 : bound > value ? 12 : -12), y - 12);
     context.fillStyle = colors.blue;
     context.fillText(value < low ? `V = ${fixed(value, 2)}` : "this D", x(value) + (far ? (value < low ? 24 : 0) : bound > value ? -18 : 18), y - 12);
+  }
+}
+
+/** Two histograms over one axis: the data's in ink, the generator's in orange. */
+function answers(context, width, height, { edges, real, fake, kind }) {
+  const { left, right } = margins(width);
+  const [top, bottom] = [8, height - 18];
+  const [low, high] = [edges[0], edges[edges.length - 1]];
+  const x = (value) => left + ((value - low) / (high - low)) * (right - left);
+  const most = Math.max(1, ...real, ...fake);
+  const y = (count) => bottom - (count / most) * (bottom - top);
+  for (const [counts, color] of [[real, colors.ink], [fake, colors.orange]]) {
+    context.beginPath();
+    context.moveTo(x(edges[0]), bottom);
+    counts.forEach((count, i) => {
+      context.lineTo(x(edges[i]), y(count));
+      context.lineTo(x(edges[i + 1]), y(count));
+    });
+    context.lineTo(x(high), bottom);
+    context.fillStyle = faint(color, 0.16);
+    context.fill();
+    context.strokeStyle = color;
+    context.lineWidth = 1.4;
+    context.stroke();
+  }
+  context.font = font(11.5);
+  context.fillStyle = colors.soft;
+  context.textBaseline = "top";
+  for (const [value, text] of kind === "score" ? [[low, number(low, 2)], [high, number(high, 2)]] : [[0, "0: generated"], [0.5, "½"], [1, "1: data"]]) {
+    context.textAlign = value === low ? "left" : value === high ? "right" : "center";
+    context.fillText(text, x(value), bottom + 5);
   }
 }
 

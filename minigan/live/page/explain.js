@@ -8,6 +8,7 @@ import { element, find } from "./elements.js";
 const explanations = new Map();
 const DELAY = 260; // milliseconds until a pointer that rests is taken for a question
 
+let pointer = ""; // what was pressed with last: "mouse", "touch" or "pen"
 let shown = null; // the element that is explained
 let timer = 0;
 
@@ -81,6 +82,7 @@ export function listen() {
     if (host && host !== shown) timer = setTimeout(show, DELAY, host);
     else if (!host && shown && !event.target.closest?.("#explanation")) timer = setTimeout(hide, DELAY);
   });
+  document.addEventListener("pointerdown", ({ pointerType }) => { pointer = pointerType; });
   document.addEventListener("focusin", ({ target }) => {
     const host = hostOf(target);
     if (host && target.matches(":focus-visible")) show(host);
@@ -89,9 +91,9 @@ export function listen() {
   document.addEventListener("focusout", () => { if (shown) timer = setTimeout(hide, DELAY); });
   document.addEventListener("click", ({ target }) => {
     const host = hostOf(target);
-    if (host?.matches(".term")) show(host);
+    if (host?.matches(".term") || (host && pointer === "touch" && target.closest("label"))) show(host);
     else if (shown && !host && !target.closest?.("#explanation")) hide();
   });
   document.addEventListener("keydown", ({ key }) => { if (key === "Escape" && shown) hide(); });
-  addEventListener("scroll", () => { if (shown) hide(); }, { passive: true });
+  addEventListener("scroll", () => { if (shown) hide(); }, { passive: true }); // it stays where it was put
 }

@@ -120,7 +120,11 @@ export class Game {
       const after = this.stale ? undefined : this.frame?.serial;
       const frame = await this.next({ after, since: this.asking(), wants: this.wants() });
       if (!frame) await new Promise((done) => setTimeout(done, 1500)); // the engine is away
-      else if (!frame.unchanged && !this.busy) this.take(frame);
+      else if (!frame.unchanged && !this.busy) {
+        const was = this.frame?.playing;
+        this.take(frame);
+        if (was && !frame.playing) await this.look(); // now also what is seldom asked for in play
+      }
     }
   }
 

@@ -2,10 +2,11 @@
 // that is clicked, and the latent plane under the mouse, a finger, or the arrow keys.
 
 import { colors, font, sharp } from "./canvas.js";
-import { element, fixed } from "./elements.js";
+import { element, fixed, whole } from "./elements.js";
 import { term } from "./explain.js";
 
 const GAP = 3, TOP = 22, MIDDLE = 26;
+const EDGE = 2; // how far the latent plane reaches
 
 export const LAYERS = [
   { name: "scores", label: "D’s opinion of each", on: true, mark: "bar", help: "discriminator" },
@@ -51,10 +52,12 @@ function pictures(pixels) {
   return made.get(pixels);
 }
 
-/** The columns and the size of so many squares that fill a room best. */
-function tiles(count, width, height, least) {
+/** The columns and the size of so many squares that fill a room best; of a system with classes each
+    has a column of its own, or every second one. */
+function tiles(count, width, height, least, classes) {
   let best = { columns: 1, size: 0 };
   for (let columns = 1; columns <= count; columns++) {
+    if (classes && columns !== classes) continue;
     const rows = Math.ceil(count / columns);
     const size = Math.min((width + GAP) / columns, (height + GAP - rows * least) / rows) - GAP;
     if (size > best.size) best = { columns, size };
@@ -70,10 +73,10 @@ export function draw(context, width, height, frame, layers, view) {
   if (halves) grid(context, frame.real, room + MIDDLE, width - room - MIDDLE, height, "x: data", layers, -1);
 }
 
-function grid(context, { pixels, scores }, left, width, height, title, layers, chosen) {
+function grid(context, { pixels, scores, labels, kind }, left, width, height, title, layers, chosen) {
   const { canvas, count, width: w, height: h } = pictures(pixels);
   const bar = layers.scores && scores ? 5 : 0;
-  const { columns, size } = tiles(count, width, height - TOP, bar);
+  const { columns, size } = tiles(count, width, height - TOP, bar, title.startsWith("G") && classesOf(labels));
   const rows = Math.ceil(count / columns);
   const start = left + (width - columns * (size + GAP) + GAP) / 2;
   const top = TOP + Math.max(0, (height - TOP - rows * (size + GAP + bar)) / 2) * 0.4;
@@ -88,7 +91,7 @@ function grid(context, { pixels, scores }, left, width, height, title, layers, c
     const x = start + (n % columns) * (size + GAP);
     const y = top + Math.floor(n / columns) * (size + GAP + bar);
     context.drawImage(canvas, n * w, 0, w, h, x, y, size, size);
-    if (bar) opinion(context, scores[n], x, y + size + 1, size, bar - 2);
+    if (bar) opinion(context, probability(scores[n], kind), x, y + size + 1, size, bar - 2);
     if (n === chosen) {
       context.strokeStyle = colors.purple;
       context.lineWidth = 3;
@@ -99,9 +102,14 @@ function grid(context, { pixels, scores }, left, width, height, title, layers, c
   return places;
 }
 
+/** A score as a probability: what stands in front of a sigmoid, or a critic's grade. */
+const probability = (score, kind) => (kind === "score" ? 1 / (1 + Math.exp(-score)) : score);
+
+/** How many classes a system can be asked for: samples are of all of them, in turn. */
+export const classesOf = (labels) => (labels ? Math.max(...labels) + 1 : 0);
+
 /** D's number as a bar from the left: blue for "data", what is missing for "generated". */
-function opinion(context, score, x, y, width, height) {
-  const share = score >= 0 && score <= 1 ? score : 1 / (1 + Math.exp(-score));
+function opinion(context, share, x, y, width, height) {
   context.fillStyle = colors.sand;
   context.fillRect(x, y, width, height);
   context.fillStyle = colors.sky;
@@ -119,8 +127,8 @@ export function readout(frame, layers, view) {
   const { samples } = frame;
   if (!samples?.pixels) return "";
   const words = [`${samples.pixels.shape[0]} images of the same noise in every round`];
+  if (samples.averaged) words.push("by the average of G’s weights");
   if (view.chosen >= 0 && samples.scores) words.push(`D says ${fixed(samples.scores[view.chosen], 2)} of the chosen one`);
-  else words.push("press one, or walk with the arrow keys, to see the training image that is nearest to it");
   return words.join(" · ");
 }
 
@@ -140,7 +148,7 @@ export class Looks {
     Object.assign(this, { room, game, stage, x: 0, y: 0, label: null });
     this.mine = element("canvas", { role: "img", "aria-label": "the chosen image", width: 28, height: 28 });
     this.theirs = element("canvas", { role: "img", "aria-label": "the nearest training image", width: 28, height: 28 });
-    this.distance = element("p", { class: "small" }, "Press an image above.");
+    this.distance = element("p", { class: "small" }, "Press one of the generated images, or walk over them with the arrow keys.");
     this.pad = element("canvas", { class: "pad", tabindex: 0, role: "application", "aria-label": "Latent plane: the arrow keys walk, Home goes to the middle" });
     this.big = element("canvas", { class: "big", role: "img", "aria-label": "G at this place of the latent plane", width: 28, height: 28 });
     this.where = element("p", { class: "small", "aria-live": "off" });
@@ -157,13 +165,13 @@ export class Looks {
   }
 
   listen() {
-    const at = ({ offsetX, offsetY }) => this.walk((offsetX / this.pad.clientWidth) * 6 - 3, 3 - (offsetY / this.pad.clientHeight) * 6);
+    const at = ({ offsetX, offsetY }) => this.walk(((2 * offsetX) / this.pad.clientWidth - 1) * EDGE, (1 - (2 * offsetY) / this.pad.clientHeight) * EDGE);
     this.pad.addEventListener("pointermove", (event) => (event.pointerType === "mouse" || event.buttons) && at(event));
     this.pad.addEventListener("pointerdown", at);
     this.pad.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
       if (event.key === "Home") this.walk(0, 0);
-      else if (way) this.walk(this.x + way[0] * 0.15, this.y + way[1] * 0.15);
+      else if (way) this.walk(this.x + way[0] * 0.1, this.y + way[1] * 0.1);
       else return;
       event.preventDefault();
       event.stopPropagation();
@@ -171,11 +179,11 @@ export class Looks {
   }
 
   drawPad(context, width, height) {
-    const x = (value) => ((value + 3) / 6) * width;
-    const y = (value) => (1 - (value + 3) / 6) * height;
+    const x = (value) => ((value / EDGE + 1) / 2) * width;
+    const y = (value) => ((1 - value / EDGE) / 2) * height;
     context.strokeStyle = colors.rule;
     context.lineWidth = 1;
-    for (let tick = -2; tick <= 2; tick++) {
+    for (let tick = -1; tick <= 1; tick++) {
       context.strokeRect(x(tick), 0, 0, height);
       context.strokeRect(0, y(tick), width, 0);
     }
@@ -186,7 +194,7 @@ export class Looks {
   }
 
   walk(x, y) {
-    const kept = (value) => Math.min(3, Math.max(-3, value));
+    const kept = (value) => Math.min(EDGE, Math.max(-EDGE, value));
     [this.x, this.y] = [kept(x), kept(y)];
     this.pad.redraw();
     this.seeLatent();
@@ -201,12 +209,11 @@ export class Looks {
       this.again = false;
       const fields = this.label === null ? {} : { label: this.label };
       const answer = await this.game.ask("look", { what: "latent", x: this.x, y: this.y, ...fields });
-      const pixels = answer?.image?.pixels ?? answer?.image;
-      if (pixels) put(this.big, pixels);
+      if (answer) put(this.big, answer.image);
       else break;
     }
     this.looking = false;
-    this.where.textContent = `z₁ = ${fixed(this.x, 2)}, z₂ = ${fixed(this.y, 2)}, all other numbers of z as they were`;
+    this.where.textContent = `x = ${fixed(this.x, 2)}, y = ${fixed(this.y, 2)}: z is a mixture of three noises`;
   }
 
   async seeNearest(index) {
@@ -214,16 +221,21 @@ export class Looks {
     this.stage.redraw();
     const answer = await this.game.ask("look", { what: "nearest", index });
     if (!answer) return;
-    put(this.mine, answer.shown?.pixels ?? answer.shown);
-    put(this.theirs, answer.image?.pixels ?? answer.image);
-    this.distance.textContent = `Number ${answer.index.toLocaleString("en")} of the data, at a distance of ${fixed(answer.distance, 2)} (square root of the summed squares of the pixels’ differences).`;
+    put(this.mine, answer.shown);
+    put(this.theirs, answer.image);
+    const label = answer.label === null ? "" : `, of class ${answer.label}`;
+    this.distance.textContent = `Number ${whole(answer.index)} of ${whole(answer.of)}${label}, at a distance of ${fixed(answer.distance, 2)}: pixels from 0 to 1, Euclidean.`;
   }
 
-  /** Buttons for the classes of a system that can be asked for one. */
-  show(frame, classes) {
-    const key = String(classes);
-    if (key === this.classes) return;
-    this.classes = key;
+  /** G has learned on: the picture of the plane is drawn anew. And buttons for the classes of a
+      system that can be asked for one. */
+  show(frame) {
+    if (!frame.samples) return;
+    this.seeLatent();
+    const count = classesOf(frame.samples.labels);
+    if (count === this.classes) return;
+    this.classes = count;
+    const classes = Array.from({ length: count }, (_, label) => label);
     this.digits.replaceChildren(...classes.map((name, label) => element("button", { type: "button", "aria-pressed": "false", onclick: () => {
       this.label = label;
       for (const button of this.digits.children) button.setAttribute("aria-pressed", String(button.textContent === String(name)));

@@ -2,7 +2,7 @@
 
 import { calm, colors, sharp } from "./canvas.js";
 import { element, find, svg } from "./elements.js";
-import { term } from "./explain.js";
+import { explained } from "./explain.js";
 import * as images from "./images.js";
 import * as line from "./line.js";
 import * as plane from "./plane.js";
@@ -50,10 +50,9 @@ export class Stage {
         layer.choices.map(([value, text]) => element("label", {},
           element("input", { type: "radio", name: layer.name, value, checked: value === layer.on, onchange: () => changed(value) }), text)));
     }
-    return element("span", { class: "check" },
+    return explained(element("label", { class: "check" },
       element("input", { type: "checkbox", id: `layer-${layer.name}`, checked: layer.on, onchange: (event) => changed(event.target.checked) }),
-      element("label", { for: `layer-${layer.name}` }, mark(layer.mark), element("span", { class: "hidden" }, layer.label)),
-      term(layer.help, layer.label));
+      mark(layer.mark), element("span", { class: "hint" }, layer.label)), layer.help);
   }
 
   /** Show a frame; after a single step the samples glide to where they are now. */
@@ -66,6 +65,7 @@ export class Stage {
     if (glide && !calm.matches && before && after && before.length === after.length) this.glide(before, after);
     else this.redraw();
     this.say();
+    if (this.kind === "images") this.looks.show(frame);
   }
 
   glide(from, to) {

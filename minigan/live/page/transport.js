@@ -104,12 +104,13 @@ export class Transport {
     if (target.matches("input:not([type=range], [type=checkbox], [type=radio]), select, textarea, [role=application]")) return;
     const player = { d: "D", g: "G", s: "both" }[event.key.toLowerCase()];
     if (event.key === " " && !target.matches("button, summary, input, a")) this.toggle();
-    else if (player && !event.repeat) this.step(player);
+    else if (player && !event.repeat && !find(`step-${player}`).disabled) this.step(player);
     else return;
     event.preventDefault();
   }
 
   show(frame) {
+    for (const player of ["D", "G"]) find(`step-${player}`).disabled = this.game.kind === "images"; // its round is one piece
     const line = find("timeline");
     line.min = frame.oldest ?? 0;
     line.max = Math.max(frame.newest, line.min + 1);
