@@ -3,7 +3,7 @@
 
 import { colors, faint, font, sharp } from "./canvas.js";
 import { element, find, fixed, number, svg, whole } from "./elements.js";
-import { term } from "./explain.js";
+import { known, term } from "./explain.js";
 
 const LOOKS = {
   "D loss": ["blue", []], "G loss": ["orange", []], "D(x)": ["ink", []], "D(G(z))": ["orange", [5, 3]],
@@ -82,7 +82,7 @@ export class Charts {
     const series = this.series(chart);
     if (chart.legend.children.length !== series.length || chart.named !== String(series.map(({ name }) => name))) {
       chart.named = String(series.map(({ name }) => name));
-      chart.legend.replaceChildren(...series.map(({ name, color, dash }) => element("span", {}, sign(color, dash), name, " ", element("b", {}))));
+      chart.legend.replaceChildren(...series.map(({ name, color, dash }) => element("span", {}, sign(color, dash), known(name) ? term(name, name) : name, " ", element("b", {}))));
     }
     series.forEach(({ column, name }, i) => {
       const value = row?.[column] ?? this.lastOf(column);
@@ -142,7 +142,7 @@ export class Charts {
     context.fillText(whole(first), left, bottom + 5);
     context.textAlign = "right";
     context.fillText(whole(last), right, bottom + 5);
-    for (const rest of rests) this.rest(context, rest, y, left, right, low, high);
+    this.rest(context, rests.filter(([, value]) => value >= low && value <= high), y, left, right);
     context.save();
     context.beginPath();
     context.rect(left, top - 4, right - left + 1, bottom - top + 8);
@@ -163,20 +163,24 @@ export class Charts {
     }
   }
 
-  rest(context, [name, value, text], y, left, right, low, high) {
-    if (value < low || value > high) return;
-    context.strokeStyle = colors[LOOKS[name]?.[0] ?? "edge"];
-    context.setLineDash([1, 3]);
+  /** Lines of rest, with their names at the right, one above the other. */
+  rest(context, rests, y, left, right) {
+    let above = Infinity;
     context.lineWidth = 1.2;
-    context.beginPath();
-    context.moveTo(left, y(value));
-    context.lineTo(right, y(value));
-    context.stroke();
-    context.setLineDash([]);
     context.fillStyle = colors.soft;
     context.textAlign = "left";
     context.textBaseline = "middle";
-    context.fillText(text, right + 4, y(value));
+    for (const [name, value, text] of rests.toSorted((a, b) => a[1] - b[1])) {
+      context.strokeStyle = colors[LOOKS[name]?.[0] ?? "edge"];
+      context.setLineDash([1, 3]);
+      context.beginPath();
+      context.moveTo(left, y(value));
+      context.lineTo(right, y(value));
+      context.stroke();
+      context.setLineDash([]);
+      above = Math.min(y(value), above - 11);
+      context.fillText(text, right + 4, above);
+    }
   }
 
   // ------------------------------------------------------------------ how D's answers are spread
@@ -237,6 +241,7 @@ export class Charts {
     context.fillText("0: D is always right", Math.min(right + 12, x(0) + 24), y + 17);
     if (!this.found) return;
     const { value, bound } = this.found;
+    if (value === null || bound === null) return; // of scores that are no probabilities
     context.strokeStyle = faint(colors.blue, 0.5);
     context.lineWidth = 5;
     context.beginPath();

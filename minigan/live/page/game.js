@@ -60,9 +60,10 @@ export class Game {
     return rows.length ? rows[rows.length - 1][0] : -1;
   }
 
-  /** Take in a frame: its rows are joined to those that are here. */
-  take(frame) {
-    if (this.frame && frame.serial < this.frame.serial && frame.era === this.frame.era) return false;
+  /** Take in a frame: its rows are joined to those that are here. One of a game that has stopped and
+      that lacks what is seldom asked for in play is followed by one that has it, if `whole`. */
+  take(frame, { whole = true } = {}) {
+    if (this.frame && frame.serial < this.frame.serial && frame.era === this.frame.era) return;
     const other = frame.era !== this.era;
     if (other) {
       this.era = frame.era;
@@ -78,7 +79,7 @@ export class Game {
       this.tell("settings", this.frame);
     }
     this.tell("frame", this.frame);
-    return true;
+    if (whole && !frame.playing && !this.busy && !("gradients" in frame)) this.look();
   }
 
   join({ curves }) {
@@ -94,7 +95,7 @@ export class Game {
   async command(ask, fields = {}) {
     const answer = await this.ask(ask, fields);
     if (!answer) return null;
-    this.take(answer); // it may be another game, which has other things to see
+    this.take(answer, { whole: false }); // it may be another game, which has other things to see
     await this.look();
     return answer;
   }
@@ -121,9 +122,7 @@ export class Game {
       const frame = await this.next({ after, since: this.asking(), wants: this.wants() });
       if (!frame) await new Promise((done) => setTimeout(done, 1500)); // the engine is away
       else if (!frame.unchanged && !this.busy) {
-        const was = this.frame?.playing;
         this.take(frame);
-        if (was && !frame.playing) await this.look(); // now also what is seldom asked for in play
       }
     }
   }

@@ -87,7 +87,7 @@ class Page {
     document.body.classList.toggle("watching", watching);
     const first = await game.ask("frame", { wants: [] });
     if (!first) return;
-    game.take(first);
+    game.take(first, { whole: false });
     if (!(await this.follow(location.hash))) await game.look();
     this.transport.begin();
     find("waiting").hidden = true;
@@ -156,9 +156,11 @@ class Page {
 
   /** What the two minimize, under the drawing of the model. */
   sayObjective(objective) {
-    this.objective = objective;
+    const caption = find("caption");
+    if (caption.dataset.objective === String(objective)) return;
+    caption.dataset.objective = objective;
     const entry = known(`objective:${objective}`);
-    find("caption").replaceChildren(...(entry?.formula ? [term(`objective:${objective}`, entry.title), element("span", {}, ` ${entry.formula.join("    ")}`)] : []));
+    caption.replaceChildren(...(entry?.formula ? [term(`objective:${objective}`, entry.title), ...entry.formula.map((formula) => element("span", { class: formula[0].toLowerCase() }, formula))] : []));
   }
 
   show(frame) {

@@ -62,6 +62,7 @@ export class Model {
     if (!root) return;
     const lit = new Set(step ? this.lamps(step) : []);
     root.style.setProperty("--lamp", step?.player === "G" ? "var(--orange)" : "var(--blue)");
+    root.classList.toggle("back", step?.what === "back"); // gradients go the other way
     for (const part of root.querySelectorAll("[data-part]")) part.classList.toggle("lit", lit.has(part.dataset.part));
   }
 
@@ -72,7 +73,7 @@ export class Model {
       draw: ["z-G", "G", "G-fake"],
       score: both ? ["x-D", "fake-D", "D", "D-score"] : ["fake-D", "D", "D-score"],
       loss: both ? ["score-dloss"] : ["score-gloss"],
-      back: both ? ["back-D", "D"] : ["back-G", "G"],
+      back: both ? ["score-dloss", "D-score", "D"] : ["score-gloss", "D-score", "fake-D", "G-fake", "G"],
       move: [player],
     }[what];
   }
@@ -121,10 +122,8 @@ export class Model {
       this.flow("fake-D", at.fake + icon + 3, up, at.D - wide / 2 - 3, middle - 9),
       this.flow("x-D", at.fake + icon + 3, down, at.D - wide / 2 - 3, middle + 9),
       this.flow("D-score", at.D + wide / 2 + 2, middle, at.score - (narrow ? 17 : 46), middle),
-      this.flow("score-gloss", at.score + (narrow ? 17 : 46), middle - 9, at.loss - (narrow ? 26 : 16), up + 4),
-      this.flow("score-dloss", at.score + (narrow ? 17 : 46), middle + 9, at.loss - (narrow ? 26 : 16), down - 6),
-      svg("path", { class: "back", "data-part": "back-G", d: `M${at.loss - 10} ${up - 18}C${at.loss - 40} 1 ${at.D} 3 ${at.fake} 5S${at.G + wide / 2} 4 ${at.G} ${up - tall / 2 + 1}` }),
-      svg("path", { class: "back", "data-part": "back-D", d: `M${at.loss - 10} ${down + 10}C${at.loss - 30} ${height + 3} ${at.D + wide} ${height} ${at.D} ${middle + tall / 2}` }),
+      this.flow("score-gloss", at.score + (narrow ? 17 : 46), middle - 9, at.loss - (narrow ? 2 : 16), up + 4),
+      this.flow("score-dloss", at.score + (narrow ? 17 : 46), middle + 9, at.loss - (narrow ? 2 : 16), down - 6),
       this.noise(at.z, up, icon), this.cloud(at.fake, up, icon, "point"), this.cloud(at.fake, down, icon, "ink"),
       this.network("G", "generator", at.G, up, wide, tall), this.network("D", "discriminator", at.D, middle, wide, tall),
       text(at.z, up + icon + 14, "z", "name", "middle"),

@@ -40,7 +40,7 @@ function squares(width, height, layers) {
   if (layers.map === "both") {
     const size = Math.min(tall, (width - start - end - GAP) / 2);
     const left = (width - start - end - GAP - 2 * size) / 2 + start;
-    const top = TOP;
+    const top = TOP + (tall - size) / 2;
     return [
       { left, top, size, show: "D", title: "D, as it is" },
       { left: left + size + GAP, top, size, show: "best", title: "D*, the best for this G" },

@@ -45,6 +45,7 @@ export class SlowMotion {
         doing = done;
         this.model.light(doing);
         find("caption").textContent = caption(doing);
+        find("caption").dataset.objective = "";
       }
       this.source.at(line, (doing ?? done)?.player === "G" ? "orange" : "blue");
       if (line.look) {

@@ -75,6 +75,8 @@ export class Source {
       tab.setAttribute("aria-selected", String(i === index));
       tab.tabIndex = i === index ? 0 : -1;
     });
+    const tab = this.tabs.children[index];
+    this.tabs.scrollLeft = tab.offsetLeft - this.tabs.offsetLeft - (this.tabs.clientWidth - tab.offsetWidth) / 2;
     const { file, first, text } = this.functions[index];
     this.code.setAttribute("aria-labelledby", `tab-${index}`);
     this.file.textContent = file;
