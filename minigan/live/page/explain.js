@@ -94,6 +94,6 @@ export function listen() {
     if (host?.matches(".term") || (host && pointer === "touch" && target.closest("label"))) show(host);
     else if (shown && !host && !target.closest?.("#explanation")) hide();
   });
-  document.addEventListener("keydown", ({ key }) => { if (key === "Escape" && shown) hide(); });
+  document.addEventListener("keydown", ({ key }) => { if (shown && key !== "Tab") hide(); });
   addEventListener("scroll", () => { if (shown) hide(); }, { passive: true }); // it stays where it was put
 }

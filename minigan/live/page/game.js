@@ -3,6 +3,14 @@
 
 import { decoded } from "./arrays.js";
 
+const MOST_ROWS = 3000; // of the curves that are kept here
+
+/** Every other row, and all that hold something that is measured seldom. */
+function thinned(rows) {
+  const usual = rows[rows.length - 1].filter((value) => value !== null).length;
+  return rows.filter((row, i) => i % 2 === 0 || i === rows.length - 1 || row.filter((value) => value !== null).length > usual);
+}
+
 export class Game {
   /** `connection` is connection.js's: {ask(request) -> Promise of an answer, where}. */
   constructor(connection) {
@@ -89,6 +97,7 @@ export class Game {
     const { rows } = this.curves;
     if (first !== undefined) while (rows.length && rows[rows.length - 1][0] >= first) rows.pop();
     rows.push(...curves.rows);
+    if (rows.length > MOST_ROWS) this.curves.rows = thinned(rows);
   }
 
   /** Ask for something that changes the game, then see how it is. */

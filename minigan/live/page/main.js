@@ -160,7 +160,7 @@ class Page {
     if (caption.dataset.objective === String(objective)) return;
     caption.dataset.objective = objective;
     const entry = known(`objective:${objective}`);
-    caption.replaceChildren(...(entry?.formula ? [term(`objective:${objective}`, entry.title), ...entry.formula.map((formula) => element("span", { class: formula[0].toLowerCase() }, formula))] : []));
+    caption.replaceChildren(...(entry?.formula ? [term(`objective:${objective}`, entry.title), ...entry.formula.flatMap((formula) => [" ", element("span", { class: formula[0].toLowerCase() }, formula)])] : []));
   }
 
   show(frame) {

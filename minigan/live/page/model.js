@@ -175,7 +175,7 @@ export class Model {
     const left = x - (step * (layers.length - 1)) / 2 + (wide > 80 ? 10 : 6);
     layers.forEach((units, i) => {
       const high = Math.min(tall - 16, 5 + 5.2 * Math.log2(units + 1));
-      group.append(svg("rect", { "data-layer": `${name}${i}`, x: left + i * step - 3, y: y - high / 2, width: 6, height: high, rx: 3, fill: `var(--${color})`, "fill-opacity": 0.55 },
+      group.append(svg("rect", { "data-layer": `${name}${i}`, x: left + i * step - 3, y: y - high / 2, width: 6, height: high, rx: 3, fill: `var(--${color})`, "fill-opacity": 0.4 },
         svg("title", {}, `${units} ${units === 1 ? "number" : "numbers"}`)));
     });
     group.append(text(x - wide / 2 + (wide > 80 ? 9 : 5), y - tall / 2 + 15, name, `name ${name.toLowerCase()}`, "start"));
@@ -203,7 +203,17 @@ export class Model {
     const [real, fake] = [this.opinion("real"), this.opinion("fake")];
     this.said.fake.textContent = `${this.narrow ? "" : "D(G(z)) = "}${fixed(fake, 2)}`;
     this.said.real.textContent = `${this.narrow ? "" : "D(x) = "}${fixed(real, 2)}`;
+    for (const player of ["G", "D"]) this.tint(player);
     for (const cloud of this.room.querySelectorAll(".cloud")) this.sprinkle(cloud);
+  }
+
+  /** The fuller a layer's column, the larger the last gradient of the weights before it. */
+  tint(player) {
+    const mine = (this.frame.gradients ?? []).filter((one) => one.player === player && one.shape.length > 1);
+    mine.forEach(({ gradient }, i) => {
+      const part = gradient > 0 ? (Math.log10(gradient) + 5) / 6 : 0; // from 1e-5 to 10
+      this.room.querySelector(`[data-layer="${player}${i + 1}"]`)?.setAttribute("fill-opacity", (0.15 + 0.85 * Math.min(1, Math.max(0, part))).toFixed(2));
+    });
   }
 
   /** D's answer on average over the samples that are shown. */
