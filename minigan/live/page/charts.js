@@ -29,7 +29,8 @@ export class Charts {
     this.opinion = this.card("opinion", "What D says", (name) => name.startsWith("D("));
     this.answers = this.answersCard();
     this.value = this.valueCard();
-    room.append(this.losses.card, this.apart.card, this.opinion.card, this.answers.card);
+    this.opinion.card.hidden = this.answers.card.hidden = true; // until a game has them
+    room.append(this.losses.card, this.apart.card, this.opinion.card);
   }
 
   card(help, title, mine, unit = "") {

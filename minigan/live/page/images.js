@@ -5,12 +5,14 @@ import { colors, font, sharp } from "./canvas.js";
 import { element, fixed, whole } from "./elements.js";
 import { term } from "./explain.js";
 
-const GAP = 3, TOP = 22, MIDDLE = 26;
+const GAP = 3, TOP = 22;
+const COLUMNS = 10;
+const LEAST = 2; // rows of the data, at least
 const EDGE = 2; // how far the latent plane reaches
 
 export const LAYERS = [
   { name: "scores", label: "D’s opinion of each", on: true, mark: "bar", help: "discriminator" },
-  { name: "real", label: "data beside it", on: true, mark: "ink", help: "data" },
+  { name: "real", label: "data below", on: true, mark: "ink", help: "data" },
 ];
 
 export function wants(layers) {
@@ -38,6 +40,14 @@ function atlas(pixels) {
   return { canvas, count, width, height };
 }
 
+/** The first of some pictures, as an address that an image can have. */
+export function firstOf(pixels) {
+  const [, ...shape] = pixels.shape;
+  const canvas = element("canvas");
+  put(canvas, Object.assign(pixels.slice(0, shape.reduce((a, b) => a * b, 1)), { shape }));
+  return canvas.toDataURL();
+}
+
 /** One picture (C, H, W) or (1, C, H, W), on a canvas that keeps its pixels. */
 export function put(canvas, pixels) {
   const shape = pixels.shape.length === 4 ? pixels.shape.slice(1) : pixels.shape;
@@ -52,46 +62,38 @@ function pictures(pixels) {
   return made.get(pixels);
 }
 
-/** The columns and the size of so many squares that fill a room best; of a system with classes each
-    has a column of its own, or every second one. */
-function tiles(count, width, height, least, classes) {
-  let best = { columns: 1, size: 0 };
-  for (let columns = 1; columns <= count; columns++) {
-    if (classes && columns !== classes) continue;
-    const rows = Math.ceil(count / columns);
-    const size = Math.min((width + GAP) / columns, (height + GAP - rows * least) / rows) - GAP;
-    if (size > best.size) best = { columns, size };
-  }
-  return best;
-}
-
 export function draw(context, width, height, frame, layers, view) {
   if (!frame.samples?.pixels) return;
-  const halves = layers.real && frame.real;
-  const room = halves ? (width - MIDDLE) * 0.62 : width;
-  view.tiles = grid(context, frame.samples, 0, room, height, "G(z): generated", layers, view.chosen);
-  if (halves) grid(context, frame.real, room + MIDDLE, width - room - MIDDLE, height, "x: data", layers, -1);
+  const count = frame.samples.pixels.shape[0];
+  const columns = classesOf(frame.samples.labels) || COLUMNS; // of a system with classes, each has its own
+  const rows = Math.ceil(count / columns);
+  const beside = layers.real && frame.real ? LEAST : 0;
+  const bar = layers.scores ? 5 : 0;
+  const room = height - TOP * (beside ? 2 : 1);
+  const size = Math.floor(Math.min((width + GAP) / columns, room / (rows + beside) - bar) - GAP);
+  const left = (width - columns * (size + GAP) + GAP) / 2;
+  const place = { left, columns, size, bar };
+  view.tiles = grid(context, frame.samples, "G(z), generated", { ...place, top: TOP, count }, view.chosen);
+  if (!beside) return;
+  const top = TOP + rows * (size + GAP + bar) + TOP;
+  const fit = Math.floor((height - top) / (size + GAP + bar));
+  grid(context, frame.real, "x, the data", { ...place, top, count: Math.min(frame.real.pixels.shape[0], fit * columns) }, -1);
 }
 
-function grid(context, { pixels, scores, labels, kind }, left, width, height, title, layers, chosen) {
-  const { canvas, count, width: w, height: h } = pictures(pixels);
-  const bar = layers.scores && scores ? 5 : 0;
-  const { columns, size } = tiles(count, width, height - TOP, bar, title.startsWith("G") && classesOf(labels));
-  const rows = Math.ceil(count / columns);
-  const start = left + (width - columns * (size + GAP) + GAP) / 2;
-  const top = TOP + Math.max(0, (height - TOP - rows * (size + GAP + bar)) / 2) * 0.4;
+function grid(context, { pixels, scores, kind }, title, { left, top, columns, size, bar, count }, chosen) {
+  const { canvas, width: w, height: h } = pictures(pixels);
   context.fillStyle = colors.soft;
   context.font = font(13);
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
-  context.fillText(title, start, top - 7);
+  context.fillText(title, left, top - 7);
   context.imageSmoothingEnabled = size < w;
   const places = [];
   for (let n = 0; n < count; n++) {
-    const x = start + (n % columns) * (size + GAP);
+    const x = left + (n % columns) * (size + GAP);
     const y = top + Math.floor(n / columns) * (size + GAP + bar);
     context.drawImage(canvas, n * w, 0, w, h, x, y, size, size);
-    if (bar) opinion(context, probability(scores[n], kind), x, y + size + 1, size, bar - 2);
+    if (bar && scores) opinion(context, probability(scores[n], kind), x, y + size + 1, size, bar - 2);
     if (n === chosen) {
       context.strokeStyle = colors.purple;
       context.lineWidth = 3;
@@ -126,9 +128,9 @@ export const place = () => null;
 export function readout(frame, layers, view) {
   const { samples } = frame;
   if (!samples?.pixels) return "";
-  const words = [`${samples.pixels.shape[0]} images of the same noise in every round`];
-  if (samples.averaged) words.push("by the average of G’s weights");
+  const words = [`${samples.pixels.shape[0]} images, of the same noise in every round`];
   if (view.chosen >= 0 && samples.scores) words.push(`D says ${fixed(samples.scores[view.chosen], 2)} of the chosen one`);
+  else if (samples.averaged) words.push("by the average of G’s weights");
   return words.join(" · ");
 }
 
@@ -156,7 +158,7 @@ export class Looks {
     room.append(
       element("section", {}, element("h3", {}, term("nearest", "Nearest training image")),
         element("div", { class: "pair" }, element("figure", {}, this.mine, element("figcaption", {}, "generated")),
-          element("figure", {}, this.theirs, element("figcaption", {}, "from the data")), this.distance)),
+          element("figure", {}, this.theirs, element("figcaption", {}, "from the data"))), this.distance),
       element("section", {}, element("h3", {}, term("latent", "Latent plane")),
         element("div", { class: "plane" }, this.pad, this.big), this.where, this.digits),
     );

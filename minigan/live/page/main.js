@@ -58,7 +58,7 @@ class Page {
     this.eigenvalues = new Eigenvalues(game);
     this.source = new Source();
     find("insides").append(this.source.card);
-    find("more").append(this.charts.value.card, this.gradients.card, this.eigenvalues.card);
+    find("more").append(this.charts.value.card, this.charts.answers.card, this.gradients.card, this.eigenvalues.card);
     this.slow = new SlowMotion(game, { stage: this.stage, model: this.model, source: this.source, linesPerSecond: () => this.transport.linesPerSecond() });
     this.transport = new Transport(game, this.slow);
     this.settings = new Settings(game, { change: (name, value) => this.change(name, value) });
@@ -157,10 +157,11 @@ class Page {
   /** What the two minimize, under the drawing of the model. */
   sayObjective(objective) {
     const caption = find("caption");
-    if (caption.dataset.objective === String(objective)) return;
-    caption.dataset.objective = objective;
+    const what = `${this.game.frame.game} ${objective}`;
+    if (caption.dataset.objective === what) return;
+    caption.dataset.objective = what;
     const entry = known(`objective:${objective}`);
-    caption.replaceChildren(...(entry?.formula ? [term(`objective:${objective}`, entry.title), ...entry.formula.flatMap((formula) => [" ", element("span", { class: formula[0].toLowerCase() }, formula)])] : []));
+    caption.replaceChildren(...(entry?.formula ? [term(`objective:${objective}`, entry.title), ...entry.formula.flatMap((formula) => [" ", element("span", { class: formula[0].toLowerCase() }, formula)])] : [this.game.hello.games.find(({ name }) => name === this.game.frame.game)?.help ?? ""]));
   }
 
   show(frame) {

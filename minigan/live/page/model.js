@@ -3,6 +3,7 @@
 
 import { between, mean } from "./arrays.js";
 import { find, fixed, number, svg } from "./elements.js";
+import { firstOf } from "./images.js";
 
 /** Words of a source line, and what of the drawing they light. The first that fits counts. */
 const STEPS = [
@@ -255,9 +256,19 @@ export class Model {
     cloud.lastElementChild.setAttribute("d", `${path}L${x + r - 1} ${y + r - 2}z`);
   }
 
+  /** The first image of a batch. */
+  picture(cloud, part, x, y, r) {
+    if (!part || cloud.seen === part.pixels) return;
+    cloud.seen = part.pixels;
+    if (cloud.lastElementChild.tagName !== "image") cloud.append(svg("image", { x: x - r + 1, y: y - r + 1, width: 2 * r - 2, height: 2 * r - 2 }));
+    cloud.lastElementChild.setAttribute("href", firstOf(part.pixels));
+  }
+
   sprinkle(cloud) {
     const [x, y, r] = ["x", "y", "r"].map((name) => Number(cloud.dataset[name]));
     if (this.frame.densities) return this.hill(cloud, x, y, r);
+    const part = cloud.dataset.color === "ink" ? this.frame.real : this.frame.samples;
+    if (this.frame.samples?.pixels) return this.picture(cloud, part, x, y, r);
     const values = cloud.dataset.color === "ink" ? this.frame.samples?.real : this.frame.samples?.fake;
     const [, b] = this.frame.field?.extent ?? [-3, 3];
     let path = "";

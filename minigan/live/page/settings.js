@@ -39,6 +39,7 @@ export class Settings {
 
   build(descriptors) {
     this.inputs = {};
+    this.journalKey = null;
     const form = find("settings");
     form.replaceChildren();
     for (const [group, [title, kind]] of Object.entries(GROUPS)) {
@@ -64,7 +65,8 @@ export class Settings {
     if (one.name === "data" && one.choices.every((choice) => choice in SIGNS)) return this.tiles(one);
     const select = element("select", { id: `set-${one.name}`, onchange: () => this.change(one.name, select.value) }, one.choices.map((choice) => element("option", {}, choice)));
     this.inputs[one.name] = (value) => { select.value = value; };
-    return element("div", { class: "setting" }, this.label(one, select.id), select);
+    const long = one.choices.some((choice) => choice.length > 16);
+    return element("div", { class: long ? "setting over" : "setting" }, this.label(one, select.id), select);
   }
 
   /** The data of the plane, each with its picture. */
