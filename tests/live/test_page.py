@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from minigan.gans import SYSTEMS
 from minigan.live.choices import OBJECTIVE
+from minigan.theory.game import Game
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "minigan" / "live" / "page"
@@ -128,7 +131,49 @@ def test_signs_and_edges_can_be_seen(theme, color):
     assert contrast(colors[color], colors["card"]) >= 3
 
 
-# ---- the link, in Node -----------------------------------------------------------------------
+# ---- what a browser is not needed for, in Node -----------------------------------------------
+
+
+def in_node(program: str, *arguments: str) -> list[str]:
+    """The lines that a module prints, which may import the page's."""
+    command = ["node", "--input-type=module", "--eval", program, *arguments]
+    done = subprocess.run(command, cwd=PAGE, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+
+TOLD = """
+import { caption, told } from "./steps.js";
+const lines = JSON.parse(process.argv[1]);
+console.log(JSON.stringify(told(lines).map((step) => ({ ...step, words: caption(step) }))));
+"""
+
+
+@needs_node
+@pytest.mark.parametrize("system", [*SYSTEMS, "the plane"])
+def test_the_lines_of_every_step_tell_what_they_do(system):
+    methods = vars(SYSTEMS.get(system, Game)).values()
+    moves = re.compile(r"_optimizer\.(minimize|step)\(")
+    backs = set()
+    for step in filter(inspect.isfunction, methods):
+        if not moves.search(inspect.getsource(step)):
+            continue
+        texts = inspect.getsource(step).splitlines()
+        lines = [{"text": text, "function": step.__name__} for text in texts]
+        (answer,) = in_node(TOLD, json.dumps(lines))
+        for text, done in zip(texts, json.loads(answer), strict=True):
+            optimizer = re.search(r"self\.(\w+)_optimizer\.(minimize|step)\(", text)
+            if optimizer:
+                assert done["player"] == {"discriminator": "D", "generator": "G"}[optimizer[1]]
+                assert done["what"] == {"minimize": "back", "step": "move"}[optimizer[2]]
+                assert done["words"].startswith(f"{done['player']}’s move")
+                backs.add(done["player"])
+            if re.search(r"fake\w* = self\.generator\(", text):
+                assert done["what"] == "draw"
+    assert backs == {"D", "G"}
+
 
 ROUND_TRIP = """
 import { written, read } from "./link.js";
@@ -144,12 +189,9 @@ try { read("#game=plane&journal=[[1", descriptors); } catch ({ message }) { cons
 """
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+@needs_node
 def test_a_link_holds_the_whole_game():
-    command = ["node", "--input-type=module", "--eval", ROUND_TRIP]
-    done = subprocess.run(command, cwd=PAGE, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    first, nothing, refused = done.stdout.splitlines()
+    first, nothing, refused = in_node(ROUND_TRIP)
     answer = json.loads(first)
     assert re.fullmatch(r"#[\x21-\x7e]+", answer["link"])
     assert answer["read"] == {

@@ -5,50 +5,6 @@ import { between, mean } from "./arrays.js";
 import { find, fixed, number, svg } from "./elements.js";
 import { firstOf } from "./images.js";
 
-/** Words of a source line, and what of the drawing they light. The first that fits counts. */
-const STEPS = [
-  [/minimize\(|\.backward\(/, "back"],
-  [/optimizer\.step\(/, "move"],
-  [/\bloss\b.*=|_loss\b.*=|penalty|norms|between|share/, "loss"],
-  [/discriminator\(|critic\(|scores? =/, "score"],
-  [/generator\(|noise\(/, "draw"],
-  [/real\b.*=/, "data"],
-];
-const CAPTIONS = {
-  D: {
-    data: "D’s move: data are drawn.",
-    draw: "D’s move: G draws. What the discriminator learns is not the generator’s business.",
-    score: "D’s move: D looks at data and fakes, and gives each a score.",
-    loss: "D’s move: how far is D from telling them apart?",
-    back: "D’s move: gradients flow back through D, and its weights move.",
-    move: "D’s move: its weights move.",
-  },
-  G: {
-    data: "G’s move.",
-    draw: "G’s move: G draws from fresh noise.",
-    score: "G’s move: D scores the fakes. D is frozen: gradients pass through it, and it gets none.",
-    loss: "G’s move: how far are the fakes from being taken for data?",
-    back: "G’s move: gradients flow back through D into G, and G’s weights move.",
-    move: "G’s move: its weights move.",
-  },
-};
-
-/** What a line of the source does: {player, what}, or null. */
-export function meaning(text, enclosing, before) {
-  const code = text.split("#")[0];
-  let player = before?.player ?? "D";
-  if (/discriminator_step|critic_step|discriminator_loss|cross_entropy_loss/.test(enclosing)) player = "D";
-  else if (/generator_step|generator_loss|saturating_loss/.test(enclosing)) player = "G";
-  if (/generator_optimizer|g_loss|frozen\(/.test(code)) player = "G";
-  if (/discriminator_optimizer|d_loss|real_(loss|score)|detach\(/.test(code)) player = "D";
-  if (/self\.discriminator_step\(/.test(code)) player = "D";
-  if (/self\.generator_step\(/.test(code)) player = "G";
-  const step = STEPS.find(([words]) => words.test(code));
-  return step ? { player, what: step[1] } : null;
-}
-
-export const caption = (step) => (step ? CAPTIONS[step.player][step.what] : "");
-
 export class Model {
   constructor() {
     this.room = find("model");

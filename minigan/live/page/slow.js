@@ -3,8 +3,8 @@
 // The engine plays `step` with its lines traced, and answers with all of them at once; here they
 // are read out at the speed that one wants. Nothing is drawn from elsewhere meanwhile.
 
-import { caption, meaning } from "./model.js";
 import { find } from "./elements.js";
+import { caption, told } from "./steps.js";
 
 const BRISK = 7; // lines a second of a single step while slow motion is off
 
@@ -34,20 +34,17 @@ export class SlowMotion {
   }
 
   async read(lines, brisk) {
-    let doing = null;
-    const before = this.game.frame;
-    let shown = before;
-    for (const line of lines) {
+    const doing = told(lines.map((line) => this.source.textOf(line)));
+    let shown = this.game.frame;
+    for (const [i, line] of lines.entries()) {
       if (this.hurried) return;
-      const { text, function: enclosing } = this.source.textOf(line);
-      const done = line.event === "return" ? null : meaning(text, enclosing, doing);
-      if (done) {
-        doing = done;
-        this.model.light(doing);
-        find("caption").textContent = caption(doing);
+      const { player, what } = doing[i];
+      if (what) {
+        this.model.light({ player, what });
+        find("caption").textContent = caption({ player, what });
         find("caption").dataset.objective = "";
       }
-      this.source.at(line, (doing ?? done)?.player === "G" ? "orange" : "blue");
+      this.source.at(line, player === "G" ? "orange" : "blue");
       if (line.look) {
         shown = { ...shown, ...line.look };
         this.stage.show(shown, { glide: true });
