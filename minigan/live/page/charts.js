@@ -86,12 +86,18 @@ export class Charts {
       chart.legend.replaceChildren(...series.map(({ name, color, dash }) => element("span", {}, sign(color, dash), known(name) ? term(name, name) : name, " ", element("b", {}))));
     }
     series.forEach(({ column, name }, i) => {
-      const value = row?.[column] ?? this.lastOf(column);
+      const value = row?.[column] ?? this.measured(name) ?? this.lastOf(column);
       chart.legend.children[i].lastChild.textContent = number(value, 3);
       chart.said = { ...chart.said, [name]: value };
     });
     const words = series.map(({ name }) => `${name} ${number(chart.said?.[name], 3)}`).join(", ");
     chart.canvas.setAttribute("aria-label", `${chart.title}: ${words || "nothing yet"}`);
+  }
+
+  /** KL and JS of this very round, where they are measured more often than the curve has them. */
+  measured(name) {
+    const found = this.frame.divergences;
+    return found?.round === this.frame.round ? found[name.toLowerCase()] : undefined;
   }
 
   lastOf(column) {

@@ -115,7 +115,7 @@ function grid(context, place, share, most, ticks) {
   context.fillText("density", place.left, place.top - 12);
   context.textAlign = "right";
   context.fillStyle = colors.blue;
-  context.fillText("D(x)", place.right, place.top - 12);
+  context.fillText(ticks[1][1] === "½" ? "D(x)" : "s(x)", place.right, place.top - 12);
   context.fillStyle = colors.soft;
   context.textAlign = "center";
   context.textBaseline = "top";

@@ -39,7 +39,10 @@ async function begin() {
   const words = learnWords();
   const connection = await connect((text) => { find("waiting").textContent = text; });
   const game = new Game(connection);
-  game.on("error", (error) => say(error));
+  game.on("error", (error) => {
+    find("waiting").textContent = error; // seen if there is no picture yet
+    say(error);
+  });
   await words;
   if (!(await game.greet())) return;
   const page = new Page(game);

@@ -158,8 +158,9 @@ export class Model {
       this.lost[player].textContent = last && at >= 0 ? number(last[at + 1], 3) : "–";
     }
     const [real, fake] = [this.opinion("real"), this.opinion("fake")];
-    this.said.fake.textContent = `${this.narrow ? "" : "D(G(z)) = "}${fixed(fake, 2)}`;
-    this.said.real.textContent = `${this.narrow ? "" : "D(x) = "}${fixed(real, 2)}`;
+    const letter = (frame.field ?? frame.curve ?? frame.samples)?.kind === "score" ? "s" : "D";
+    this.said.fake.textContent = `${this.narrow ? "" : `${letter}(G(z)) = `}${fixed(fake, 2)}`;
+    this.said.real.textContent = `${this.narrow ? "" : `${letter}(x) = `}${fixed(real, 2)}`;
     for (const player of ["G", "D"]) this.tint(player);
     for (const cloud of this.room.querySelectorAll(".cloud")) this.sprinkle(cloud);
   }

@@ -34,7 +34,7 @@ export function wants(layers) {
 const extentOf = (frame) => frame.field?.extent ?? frame.best?.extent ?? frame.extent ?? [-3, 3, -3, 3];
 
 /** The squares of the picture: {left, top, size, show: what of, title}. */
-function squares(width, height, layers) {
+function squares(width, height, layers, kind) {
   const [start, end] = sides(width);
   const tall = height - TOP - BOTTOM;
   if (layers.map === "both") {
@@ -47,7 +47,7 @@ function squares(width, height, layers) {
     ];
   }
   const size = Math.min(tall, width - start - end);
-  const titles = { D: "D(x), what D says of each place", best: "D*(x) = p / (p + q), the best D for this G",
+  const titles = { D: kind === "score" ? "s(x), D’s score of each place" : "D(x), what D says of each place", best: "D*(x) = p / (p + q), the best D for this G",
     gap: "D − D*, where D is wrong", none: "" };
   return [{ left: (width - start - end - size) / 2 + start, top: TOP, size, show: layers.map, title: titles[layers.map] }];
 }
@@ -69,7 +69,7 @@ function shownField(show, frame) {
 
 export function draw(context, width, height, frame, layers, view) {
   const extent = extentOf(frame);
-  const panels = squares(width, height, layers);
+  const panels = squares(width, height, layers, frame.field?.kind);
   for (const panel of panels) {
     const { left, top, size } = panel;
     const x = (value) => left + ((value - extent[0]) / (extent[1] - extent[0])) * size;
@@ -269,7 +269,7 @@ function legend(context, { left, top, size, field }, width) {
   const words = field.kind === "gap" ? ["too", "real"] : ["data"];
   words.forEach((word, i) => context.fillText(word, x + 14, top + 13 + 13 * i));
   context.textBaseline = "bottom";
-  const last = field.kind === "gap" ? ["fake", "too"] : ["gene-", "rated"].reverse();
+  const last = field.kind === "gap" ? ["fake", "too"] : ["fake"];
   last.forEach((word, i) => context.fillText(word, x + 14, top + tall - 11 - 13 * i));
 }
 
