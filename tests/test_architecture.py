@@ -28,6 +28,8 @@ ROOMS = {
     "torch": lambda path: path == "testing/gradients.py",
     "hypothesis": lambda path: path == "testing/strategies.py",
     "llvmlite": lambda path: path == "backend/numpy/compiler/machine.py",
+    "starlette": lambda path: path in ("live/door.py", "live/server.py"),
+    "uvicorn": lambda path: path in ("live/connections.py", "live/server.py"),
     "tensorboardX": lambda path: path.startswith("training/") or path == "compat/tensorboardX.py",
 }
 NEXT = re.compile(r"\bNext: ([\w./]+)")
@@ -228,7 +230,10 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 import minigan
-elsewhere = ("minigan.backend.cupy", "minigan.__main__", "minigan.testing.strategies")
+elsewhere = (
+    "minigan.backend.cupy", "minigan.__main__", "minigan.testing.strategies",
+    "minigan.live.connections", "minigan.live.door", "minigan.live.server",
+)
 for module in pkgutil.walk_packages(minigan.__path__, "minigan."):
     if not module.name.startswith(elsewhere):
         importlib.import_module(module.name)
