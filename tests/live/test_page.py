@@ -124,6 +124,22 @@ def test_words_can_be_read(theme, color, ground):
     assert contrast(colors[color], colors[ground]) >= 4.5
 
 
+def mixed(color: str, ground: str, share: float) -> str:
+    """So much of a color on a ground."""
+    pairs = [(int(color[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("color", ["ink", "soft", "green", "purple"])
+@pytest.mark.parametrize("lamp", ["blue", "orange"])
+def test_words_can_be_read_in_the_line_that_is_lit(theme, color, lamp):
+    colors = themes()[theme]
+    (share,) = re.findall(r"li\.now \{ background: color-mix\(in srgb, var\(--lamp\) (\d+)%", STYLE)
+    ground = mixed(colors[lamp], colors["sunk"], int(share) / 100)
+    assert contrast(colors[color], ground) >= 4.5
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("color", ["edge", "point", "focus"])
 def test_signs_and_edges_can_be_seen(theme, color):

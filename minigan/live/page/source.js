@@ -3,10 +3,10 @@
 import { element, number, svg } from "./elements.js";
 import { term } from "./explain.js";
 
-const TOKENS = /("""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(#.*)|\b(def|return|for|in|if|else|elif|with|as|not|and|or|lambda|None|True|False|self|class|import|from|is|while)\b|\b(\d[\d_.]*(?:e-?\d+)?)\b/g;
-const KINDS = ["s", "c", "k", "n"];
+const TOKENS = /("""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(#.*)|\b(def|return|for|in|if|else|elif|with|as|not|and|or|lambda|None|True|False|self|class|import|from|is|while)\b/g;
+const KINDS = ["s", "c", "k"];
 
-/** A function's text as lines of spans: strings, comments, words of the language, numbers. */
+/** A function's text as lines of spans: strings, comments, words of the language. */
 function colored(text) {
   const lines = [[]];
   const add = (piece, kind) => {
