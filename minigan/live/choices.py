@@ -8,6 +8,7 @@ Next: play.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +53,7 @@ def _size(player: str, width: int) -> list[Setting]:
     ]
 
 
-def _learning(player: str, lr: float, loser: str) -> list[Setting]:
+def _learning(player: str, lr: float, too_small: str) -> list[Setting]:
     """How a player learns, and how often it may move in a round."""
     return [
         Choice(
@@ -68,7 +69,7 @@ def _learning(player: str, lr: float, loser: str) -> list[Setting]:
             name=f"{player}_lr",
             label="learning rate",
             group=player,
-            help=f"How far one update goes. Too large, it overshoots; too small, {loser}.",
+            help=f"How far one update goes. Too large, it overshoots; too small, {too_small}.",
             default=lr,
             low=1e-5,
             high=1.0,
@@ -121,8 +122,8 @@ ACTIVATION = Choice(
     label="activation",
     group="game",
     help="What bends the layers of both networks. A change begins both anew.",
-    default="LeakyReLU",
-    choices=("LeakyReLU", "ReLU", "Tanh"),
+    default="Tanh",
+    choices=("Tanh", "LeakyReLU", "ReLU"),
 )
 OBJECTIVE = Choice(
     name="objective",
@@ -192,10 +193,10 @@ PLANE: list[Setting] = [
         low=1,
         high=2,
     ),
-    *_size("generator", 32),
-    *_learning("generator", 1e-3, "the generator never arrives"),
-    *_size("discriminator", 32),
-    *_learning("discriminator", 1e-3, "it judges a generator that is long gone"),
+    *_size("generator", 20),
+    *_learning("generator", 2e-3, "the generator never arrives"),
+    *_size("discriminator", 20),
+    *_learning("discriminator", 5e-3, "it judges a generator that is long gone"),
     ACTIVATION,
     OBJECTIVE,
     *PENALTY,
@@ -215,17 +216,67 @@ LINE: list[Setting] = [
         default="two hills",
         choices=("two hills", "one hill", "three hills", "far away"),
     ),
-    *_size("generator", 32),
+    *_size("generator", 20),
     *_learning("generator", 1e-3, "the generator never arrives"),
-    *_size("discriminator", 32),
+    *_size("discriminator", 20),
     *_learning("discriminator", 5e-3, "it judges a generator that is long gone"),
-    replace(ACTIVATION, default="Tanh"),
+    ACTIVATION,
     OBJECTIVE,
     *PENALTY,
     BETA1,
     BATCH,
     MEASURE,
 ]
+
+
+def images(data: Sequence[str], recipes: Sequence[str]) -> list[Setting]:
+    """What there is to choose where these data sets and these recipes are."""
+    return [
+        SEED,
+        Choice(
+            name="data",
+            label="data",
+            group="data",
+            help="The images that the generator should learn to draw.",
+            default=data[0],
+            choices=tuple(data),
+            live=False,
+        ),
+        Choice(
+            name="recipe",
+            label="system and recipe",
+            group="game",
+            help="The system of gans/ that plays, and its choices. The small ones learn digits in "
+            "two minutes; those of the papers and tutorials take longer.",
+            default=recipes[0],
+            choices=tuple(recipes),
+            live=False,
+        ),
+        Integer(
+            name="batch_size",
+            label="batch",
+            group="game",
+            help="How many images one update learns from; 0 is what the recipe says.",
+            default=0,
+            low=0,
+            high=512,
+        ),
+        _rate("generator"),
+        _rate("discriminator"),
+    ]
+
+
+def _rate(player: str) -> Setting:
+    return Number(
+        name=f"{player}_rate",
+        label="learning rate ×",
+        group=player,
+        help="How many times the recipe's learning rate this player moves with.",
+        default=1.0,
+        low=0.01,
+        high=100.0,
+        scale="log",
+    )
 
 
 def described(settings: list[Setting]) -> list[dict[str, Any]]:

@@ -9,25 +9,32 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from minigan.data.loader import ImageDataset
-from minigan.live.choices import LINE, PLANE
+from minigan.data.mnist import mnist
+from minigan.live import choices
+from minigan.live.images import ImagesGame, recipes
 from minigan.live.line import LineGame
-from minigan.live.perceptrons import Perceptrons
 from minigan.live.plane import PlaneGame
 from minigan.live.play import Play
 from minigan.live.settings import Setting, Settings
 
 Data = Callable[[], ImageDataset]
 
-GAMES: dict[str, type[Play]] = {"plane": PlaneGame, "line": LineGame}
-ALL_PARTS = tuple(dict.fromkeys(part for game in GAMES.values() for part in game.parts))
+GAMES: tuple[type[Play], ...] = (PlaneGame, LineGame, ImagesGame)
+ALL_PARTS = tuple(dict.fromkeys(part for game in GAMES for part in game.parts))
 
 
 class Games:
-    """The games of one session, which may have data of its own."""
+    """The games of one session, with the data sets that its images may come from."""
 
     def __init__(self, data: Mapping[str, Data] | None = None) -> None:
-        self.data = data
-        self._settings: dict[str, list[Setting]] = {"plane": PLANE, "line": LINE}
+        self.data: Mapping[str, Data] = {"mnist": mnist} if data is None else data
+        self._read: dict[str, ImageDataset] = {}
+        self._settings: dict[str, list[Setting]] = {
+            PlaneGame.name: choices.PLANE,
+            LineGame.name: choices.LINE,
+        }
+        if self.data:
+            self._settings[ImagesGame.name] = choices.images(list(self.data), list(recipes()))
 
     @property
     def names(self) -> list[str]:
@@ -39,12 +46,20 @@ class Games:
 
     def make(self, name: str, values: Settings) -> Play:
         """The game, at its beginning. Raises UserError."""
-        game: type[Perceptrons] = LineGame if name == "line" else PlaneGame
-        return game(values)
+        if name == ImagesGame.name:
+            return ImagesGame(values, self._dataset(values["data"]))
+        return LineGame(values) if name == LineGame.name else PlaneGame(values)
+
+    def _dataset(self, name: str) -> ImageDataset:
+        """A data set, which is read when it is chosen for the first time."""
+        if name not in self._read:
+            self._read[name] = self.data[name]()
+        return self._read[name]
 
     def described(self) -> list[dict[str, Any]]:
         """All of them, for the page."""
         return [
-            {"name": name, "label": game.label, "kind": game.kind, "help": game.help}
-            for name, game in GAMES.items()
+            {"name": game.name, "label": game.label, "kind": game.kind, "help": game.help}
+            for game in GAMES
+            if game.name in self._settings
         ]

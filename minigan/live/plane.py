@@ -49,7 +49,7 @@ class PlaneGame(Perceptrons):
         "discriminator colors the plane by how likely a point there is real."
     )
     parts = ("samples", "field", "best", "manifold", "arrows", "divergences", "gradients")
-    sights = ("point", "eigenvalues")
+    sights = ("point", "latent", "eigenvalues")
     points = 2
 
     def new_views(self) -> Views:
@@ -137,6 +137,12 @@ class PlaneGame(Perceptrons):
             "p": p,
             "q": q,
         }
+
+
+    def look_latent(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Where z = (x, y) goes; with one number in z, where x goes."""
+        z = np.array([[number(request, name, 0.0) for name in "xy"]], np.float32)
+        return {"point": self.drawn(z[:, : self.noise_dim])[0].tolist()}
 
 
 class Views:

@@ -82,6 +82,10 @@ class Play:
             for name, parameter in network.named_parameters():
                 yield player, name, parameter
 
+    def count(self) -> int:
+        """How many numbers the players learn, together."""
+        return sum(parameter.numel() for _, _, parameter in self.parameters())
+
     def gradients(self) -> list[dict[str, Any]]:
         """How long each parameter's last gradient and the parameter itself are: Euclidean norms."""
         return [

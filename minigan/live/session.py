@@ -28,6 +28,7 @@ from minigan.live.protocol import Answer, Request, shown
 from minigan.live.settings import Settings, checked_values, defaults
 
 MEMORY = {"browser": 64 << 20, "server": 256 << 20}  # bytes for time travel
+MOST_PARAMETERS = {"browser": 1100, "server": 2500}  # whose eigenvalues there is time for
 MOST_ROWS = 1000  # of curves in one answer
 TIMED = 100  # rounds over which the rate is a mean
 AT_ONCE = 0.25  # seconds that `go` may play before it answers; the rest is played by `advance`
@@ -146,6 +147,7 @@ class Session:
                 "bytes": protocol.MOST_BYTES,
                 "speed": FASTEST,
                 "memory": self.memory,
+                "parameters": MOST_PARAMETERS[self.where],
                 "rows": MOST_ROWS,
             },
         }
@@ -298,6 +300,12 @@ class Session:
     def look(self, request: Request) -> Answer:
         """Look at something on demand; the game does not notice."""
         what = protocol.word(request, "what", self.game.sights)
+        most, count = MOST_PARAMETERS[self.where], self.game.count()
+        if what == "eigenvalues" and count > most:
+            raise UserError(
+                f"the eigenvalues of {count:,} parameters take too long; choose narrower networks, "
+                f"with at most {most:,} in all"
+            )
         look: Callable[[Request], dict[str, Any]] = getattr(self.game, f"look_{what}")
         return {"what": what, **look(request)}
 
