@@ -9,7 +9,6 @@ Next: play.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from minigan.live.settings import Choice, Integer, Number, Points, Setting

@@ -51,9 +51,7 @@ class History:
         """Drop every other copy while there is no room; the first one always stays."""
         while len(self.copies) > 2 and len(self.copies) * size > self.memory:
             self.spacing *= 2
-            self.copies = {
-                at: kept for at, kept in self.copies.items() if at % self.spacing == 0
-            }
+            self.copies = {at: kept for at, kept in self.copies.items() if at % self.spacing == 0}
 
     def before(self, round: int) -> tuple[Play, int]:
         """A copy from which this round can be played, and how many entries it has seen.

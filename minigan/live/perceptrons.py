@@ -9,7 +9,7 @@ Next: plane.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,7 @@ OBJECTIVES: dict[str, Objective] = {
     "Wasserstein": WASSERSTEIN,
 }
 PROBABILITY = ("non-saturating", "saturating")  # where σ of the score is a probability
-ACTIVATIONS = {"LeakyReLU": lambda: nn.LeakyReLU(0.2), "ReLU": nn.ReLU, "Tanh": nn.Tanh}
-PENALTIES = {"none": None, "slopes of 1": "penalty", "R1": "r1"}  # fields of an Objective
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"LeakyReLU": lambda: nn.LeakyReLU(0.2), "ReLU": nn.ReLU, "Tanh": nn.Tanh}
 
 EIGENVALUES_OF = 256  # points and noises that their game is played on
 
@@ -110,13 +109,13 @@ class Perceptrons(Play):
         return Adam(network.parameters(), lr, (self.values["beta1"], 0.999))
 
     def _objective(self) -> Objective:
-        values, weights = self.values, {"penalty": 0.0, "r1": 0.0}
-        if field := PENALTIES[values["penalty"]]:
-            weights[field] = values["penalty_weight"]
+        values = self.values
+        penalty, weight = values["penalty"], values["penalty_weight"]
         return OBJECTIVES[values["objective"]]._replace(
+            penalty=weight if penalty == "slopes of 1" else 0.0,
+            r1=weight if penalty == "R1" else 0.0,
             discriminator_steps=values["discriminator_steps"],
             generator_steps=values["generator_steps"],
-            **weights,
         )
 
     def change(self, values: Settings) -> None:
@@ -129,7 +128,7 @@ class Perceptrons(Play):
         self._change_player("discriminator", changed, anew={"activation"})
 
     def _change_player(self, player: str, changed: set[str], *, anew: set[str]) -> None:
-        """Another size is another network; another optimizer remembers nothing; rates just change."""
+        """Another size is another network, and another optimizer remembers nothing."""
         game, values = self.game, self.values
         anew = anew | {f"{player}_layers", f"{player}_width"}
         if changed & anew:

@@ -138,7 +138,6 @@ class PlaneGame(Perceptrons):
             "q": q,
         }
 
-
     def look_latent(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Where z = (x, y) goes; with one number in z, where x goes."""
         z = np.array([[number(request, name, 0.0) for name in "xy"]], np.float32)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from minigan.errors import UserError
-from minigan.live.settings import Setting, Settings
+from minigan.live.settings import Settings
 from minigan.nn import Module
 from minigan.optim import Optimizer
 from minigan.tensor import Tensor
@@ -31,9 +31,9 @@ class Play:
     label: ClassVar[str]
     kind: ClassVar[str]  # "plane", "line" or "images": which pictures the page draws
     help: ClassVar[str]
-    curves: ClassVar[tuple[str, ...]]
-    parts: ClassVar[tuple[str, ...]]  # what a frame can hold, each the name of a method
-    sights: ClassVar[tuple[str, ...]] = ()  # what can be asked for, likewise: look_…
+    curves: tuple[str, ...]
+    parts: tuple[str, ...]  # what a frame can hold, each the name of a method
+    sights: tuple[str, ...] = ()  # what can be asked for, likewise: look_…
 
     values: Settings
     views: Any
@@ -60,7 +60,7 @@ class Play:
         raise NotImplementedError
 
     def players(self) -> dict[str, tuple[Module, Optimizer]]:
-        """"D" and "G": the network and what moves it."""
+        """ "D" and "G": the network and what moves it."""
         raise NotImplementedError
 
     def shared(self) -> list[Any]:

@@ -10,10 +10,11 @@ Next: watch.py.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from math import inf, isfinite
 from typing import Any
 
 from minigan import __version__
@@ -73,7 +74,7 @@ class Session:
     def wait(self) -> float:
         """Seconds until there is something to play: 0 for now, infinity while it is paused."""
         if not self.playing:
-            return math.inf
+            return inf
         if self.speed is None or self._is_going:
             return 0.0
         return max(0.0, self._last + 1 / self.speed - time.perf_counter())
@@ -82,19 +83,25 @@ class Session:
         """One round, to a new one or once more."""
         self._last = time.perf_counter()
         try:
-            row = self.game.move("both")
-            self._arrive(row | self.game.after_round())
-        except UserError as error:
-            self._pause(str(error))
+            self._arrive(self._played())
         except (ValueError, ArithmeticError) as error:
             self._pause(f"the game cannot go on: {error}")
         self._times.append(time.perf_counter())
 
-    def _arrive(self, row: Row | None) -> None:
+    def _played(self, lines: Lines | None = None) -> Row:
+        """A round, and what it left behind; perhaps watched line by line."""
+        with lines.watching() if lines else nullcontext():
+            row = self.game.move("both")
+        return row | self.game.after_round()
+
+    def _arrive(self, row: Row) -> None:
         self.history.arrived(self.game, self.seen, row)
         self._catch_up()
         self._changed()
-        if self.until is not None and self.game.round >= self.until:
+        lost = [name for name, value in row.items() if value is not None and not isfinite(value)]
+        if lost and self.playing:
+            self._pause(f"{lost[0]} is no longer a finite number; go back, and play more gently")
+        elif self.until is not None and self.game.round >= self.until:
             self._pause()
 
     def _catch_up(self) -> None:
@@ -132,8 +139,10 @@ class Session:
             checked = protocol.checked(request)
             ask = protocol.word(checked, "ask", REQUESTS)
             return protocol.accepted(checked, REQUESTS[ask](self, checked))
-        except (UserError, RecursionError, MemoryError) as error:
-            return protocol.refused(request, error or type(error).__name__)
+        except UserError as error:
+            return protocol.refused(request, error)
+        except Exception as error:  # whatever it was, the game of all others goes on
+            return protocol.refused(request, f"this failed with {type(error).__name__}: {error}")
 
     def hello(self, request: Request) -> Answer:
         """What there is: games, their settings, the source that plays, limits."""
@@ -242,7 +251,9 @@ class Session:
         if speed is not None:
             speed = protocol.number(request, "speed")
             if not 0 < speed <= FASTEST:
-                raise UserError(f"speed is above 0 and at most {FASTEST:g} rounds a second, or null")
+                raise UserError(
+                    f"speed is null, or above 0 and at most {FASTEST:g} a second"
+                )
         if until is not None:
             until = protocol.whole(request, "until")
         self._pause()
@@ -261,14 +272,11 @@ class Session:
             self._room()
         self._pause()
         lines = Lines(self.game.acts(), self._moves, lambda: self._seen(wants))
-        if trace:
-            with lines.watching():
-                row = self.game.move(player)
-        else:
-            row = self.game.move(player)
         if player == "both":
-            self._arrive(row | self.game.after_round())
+            self._arrive(self._played(lines if trace else None))
         else:
+            with lines.watching() if trace else nullcontext():
+                self.game.move(player)
             self._noted({"step": player})
         return {**self.frame(request), "lines": lines.noted}
 
