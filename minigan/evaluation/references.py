@@ -42,7 +42,7 @@ def reference_samples(
     """
     pool = train.images[:-VALIDATION]
     labels = None if train.labels is None else train.labels[: len(pool)]
-    if labels is None or count > len(pool) or np.bincount(labels, minlength=CLASSES).min() < FEW:
+    if labels is None or count > len(pool) or np.bincount(labels.astype(np.intp), minlength=CLASSES).min() < FEW:
         raise UserError(
             f"reference samples need {count} training images, and {FEW} of each class; "
             f"{train.name} has {len(pool)}, not counting the last {VALIDATION}"
