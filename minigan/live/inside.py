@@ -11,7 +11,7 @@ import time
 
 from minigan.errors import UserError
 from minigan.live.protocol import read_request, refused, write_answer
-from minigan.live.thread import LOOKS, SHARE, Played
+from minigan.live.thread import LOOKS, SHARE, Played, answered
 
 LONGEST = 0.25  # seconds of playing before the page is heard again
 
@@ -30,7 +30,7 @@ class Engine:
             request = read_request(text)
         except UserError as error:
             return write_answer(refused(None, error)).decode()
-        answer = write_answer(self.game.answer(request)).decode()
+        answer = write_answer(answered(self.game, request)).decode()
         if request.get("ask") in LOOKS:
             self._looking += time.perf_counter() - began
         return answer

@@ -115,7 +115,7 @@ class GameThread(threading.Thread):
             return self.game.advance(PIECE)
         except Exception:  # a fault of ours ends the playing, and neither the page nor the thread
             traceback.print_exc()
-            self._answer({"protocol": PROTOCOL, "ask": "play", "playing": False})
+            answered(self.game, {"protocol": PROTOCOL, "ask": "play", "playing": False})
             return 0
 
     # ---- whose turn it is ----------------------------------------------------------------------
@@ -158,7 +158,7 @@ class GameThread(threading.Thread):
                 group = [one for one in self._mailbox if one.is_look and one.same() == same]
             self._mailbox = [one for one in self._mailbox if one not in group]
         began = time.monotonic()
-        answer = self._answer(first.request)
+        answer = answered(self.game, first.request)
         text = write_answer({name: answer[name] for name in answer if name != "id"})
         for asked in group:
             settle(asked, with_id(text, asked.request))
@@ -167,12 +167,14 @@ class GameThread(threading.Thread):
             self._next_look = now + (now - began) * (1 / SHARE - 1)
         return True
 
-    def _answer(self, request: Request) -> Answer:
-        try:
-            return self.game.answer(request)
-        except Exception as error:  # a fault of ours: told to who asked, and to who reads the log
-            traceback.print_exc()
-            return refused(request, f"this is a fault of minigan: {type(error).__name__}: {error}")
+
+def answered(game: Played, request: Request) -> Answer:
+    """The game's answer; a fault of ours is told to who asked, and to who reads the log."""
+    try:
+        return game.answer(request)
+    except Exception as error:
+        traceback.print_exc()
+        return refused(request, f"this is a fault of minigan: {type(error).__name__}: {error}")
 
 
 def with_id(text: bytes, request: Request) -> bytes:
