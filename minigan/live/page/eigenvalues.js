@@ -9,7 +9,7 @@ export class Eigenvalues {
   constructor(game) {
     this.game = game;
     this.button = element("button", { type: "button", onclick: () => this.compute() }, "Compute");
-    this.words = element("p", { class: "small", role: "status" }, "Twice as many parameters take eight times as long; the training waits meanwhile.");
+    this.words = element("p", { class: "small", role: "status" }, "Twice as many parameters take about three times as long; the training waits meanwhile.");
     this.canvas = element("canvas", { role: "img", "aria-label": "Eigenvalues in the complex plane: none yet" });
     this.card = element("section", { class: "card eigen" }, element("header", {}, element("h2", {}, term("eigenvalues", "Eigenvalues of the game"))),
       element("div", { class: "row" }, this.button), this.words, this.canvas);
@@ -21,7 +21,7 @@ export class Eigenvalues {
     const count = parameters(frame.gradients);
     if (count && count !== this.count) {
       this.count = count;
-      this.button.textContent = `Compute (${whole(count)} parameters, about ${number(Math.max(0.1, 6 * (count / 2400) ** 3), 1)} s)`; // as measured on one core
+      this.button.textContent = `Compute (${whole(count)} parameters, about ${number(Math.max(0.1, 6 * (count / 2400) ** 1.5), 1)} s)`; // as measured on one core
     }
   }
 

@@ -128,7 +128,7 @@ export class Settings {
     this.journalKey = key;
     this.journalTitle.parentNode.hidden = !journal.length;
     this.journal.replaceChildren(...journal.slice(-60).reverse().map(([at, change]) => element("li", {},
-      element("button", { type: "button", onclick: () => this.game.command("go", { round: at }), "aria-label": `Go to round ${at}` }, whole(at)), " ", said(change))));
+      element("button", { type: "button", onclick: () => this.game.command("go", { round: at }), "aria-label": `${whole(at)}: go to this round` }, whole(at)), " ", said(change))));
   }
 
   /** No control can be used: the game is one to look at. */
