@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-TOKEN = "a token of the tests"
+sys.path.insert(0, str(Path(__file__).parent))  # for chromium.py
+
+TOKEN = "the-tests'-own"
 
 
 class Counting:

@@ -87,7 +87,7 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any]]] = {
     "no bearer": (
         401,
         "token is missing or wrong",
-        {"Authorization": "Basic a token of the tests"},
+        {"Authorization": "Basic the-tests'-own"},
     ),
     "a token of no ASCII": (401, "token is missing or wrong", {"Authorization": "Bearer \xff"}),
     "another name": (403, "this is not 'evil.example", {"Host": "evil.example:{port}"}),
@@ -170,9 +170,7 @@ def test_what_is_no_http_is_refused(serving: Any, page: Any, counting: Any) -> N
 def test_an_endless_body_is_not_read_to_its_end(serving: Any, page: Any, counting: Any) -> None:
     with serving(counting()) as port:
         head = f"POST /api HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nTransfer-Encoding: chunked\r\n"
-        head += (
-            "Content-Type: application/json\r\nAuthorization: Bearer a token of the tests\r\n\r\n"
-        )
+        head += "Content-Type: application/json\r\nAuthorization: Bearer the-tests'-own\r\n\r\n"
         connection = raw(port, head.encode())
         chunk, sent = b"4000\r\n" + b" " * 0x4000 + b"\r\n", 0
         try:

@@ -19,28 +19,46 @@ def ask(ask, **fields):
     return answer
 
 
-missing = [name for name in ("lzma", "safetensors", "tqdm", "matplotlib")
-           if importlib.util.find_spec(name) is None]  # fmt: skip
+def rate(seconds):
+    """Rounds a second, undisturbed by any looks."""
+    ask("play", playing=True)
+    began, first = time.perf_counter(), ask("frame")["round"]
+    while time.perf_counter() - began < seconds:
+        assert engine.advance(0.05) == 0
+    ask("play", playing=False)
+    return (ask("frame")["round"] - first) / (time.perf_counter() - began)
+
+
+found = {
+    "missing": [
+        name
+        for name in ("lzma", "safetensors", "tqdm", "matplotlib")
+        if importlib.util.find_spec(name) is None
+    ]
+}
 hello = ask("hello")
 assert hello["where"] == "browser" and hello["source"]
-ask("play", playing=True)
-while engine.game.answer({"protocol": 1, "ask": "frame"})["round"] < 20:
-    assert engine.advance(0.01) == 0
-began, rounds = time.perf_counter(), ask("frame")["round"]
-while time.perf_counter() - began < 1:
-    engine.advance(0.05)
-rate = (ask("frame")["round"] - rounds) / (time.perf_counter() - began)
-ask("play", playing=False)
-assert engine.advance(0.01) > 1
-frame = ask("frame", wants=["samples", "field", "best", "manifold", "arrows", "divergences"])
-traced = ask("step", player="both", trace=True)["lines"]
-assert any(line["function"].endswith("generator_step") for line in traced)
 assert not json.loads(engine.answer("{"))["ok"]
-digits = ask("new", settings={"game": next(
-    game["name"] for game in hello["games"] if game["kind"] == "images"
-)})  # fmt: skip
-ask("step", player="both")
-pixels = ask("frame", wants=["samples"])["samples"]["pixels"]
-print(json.dumps({
-    "missing": missing, "rounds a second": rate, "round": frame["round"], "pixels": pixels["shape"],
-}))  # fmt: skip
+for game in hello["games"]:
+    ask("new", settings={"game": game["name"]})
+    found[game["name"]] = rate(1.0)
+    parts = {"plane": ["samples", "field", "best", "manifold", "arrows", "divergences"],
+             "line": ["densities", "curve", "map"], "images": ["samples", "real", "scores"]}  # fmt: skip
+    newest = ask("frame", wants=[*parts[game["kind"]], "gradients"])["round"]
+    assert newest > 0
+    assert ask("step", player="both", trace=True)["lines"]
+    ask("go", round=newest)
+for recipe in (
+    "conditional_gan",
+    "wgan_gp",
+):  # which look things up by number, and differentiate twice
+    name = next(
+        choice
+        for one in hello["settings"]["images"]
+        if one["name"] == "recipe"
+        for choice in one["choices"]
+        if choice.startswith(recipe)
+    )
+    ask("new", settings={"game": "images", "recipe": name, "batch_size": 8})
+    ask("step", player="both")
+print(json.dumps(found))
