@@ -39,19 +39,19 @@ found = {
 hello = ask("hello")
 assert hello["where"] == "browser" and hello["source"]
 assert not json.loads(engine.answer("{"))["ok"]
+PARTS = {
+    "plane": ["samples", "field", "best", "manifold", "arrows", "divergences"],
+    "line": ["densities", "curve", "map"],
+    "images": ["samples", "real", "scores"],
+}
 for game in hello["games"]:
     ask("new", settings={"game": game["name"]})
     found[game["name"]] = rate(1.0)
-    parts = {"plane": ["samples", "field", "best", "manifold", "arrows", "divergences"],
-             "line": ["densities", "curve", "map"], "images": ["samples", "real", "scores"]}  # fmt: skip
-    newest = ask("frame", wants=[*parts[game["kind"]], "gradients"])["round"]
+    newest = ask("frame", wants=[*PARTS[game["kind"]], "gradients"])["round"]
     assert newest > 0
     assert ask("step", player="both", trace=True)["lines"]
     ask("go", round=newest)
-for recipe in (
-    "conditional_gan",
-    "wgan_gp",
-):  # which look things up by number, and differentiate twice
+for recipe in ("conditional_gan", "wgan_gp"):  # labels by number, and second derivatives
     name = next(
         choice
         for one in hello["settings"]["images"]
