@@ -127,6 +127,7 @@ export class Charts {
 
   go(chart, offsetX) {
     this.point(chart, offsetX);
+    if (this.game.hello.where === "watch") return; // nothing is played there
     const round = Math.min(Math.round(chart.at), this.frame.newest);
     this.game.command("go", { round });
   }

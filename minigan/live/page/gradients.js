@@ -8,7 +8,7 @@ const [LEAST, MOST] = [-6, 2]; // powers of ten at the ends of a bar
 export class Gradients {
   constructor() {
     this.rows = element("div", { class: "bars" });
-    this.card = element("section", { class: "card" }, element("header", {}, element("h2", {}, term("gradients", "Gradients, layer by layer")), element("p", { class: "small" }, "norm: 1e−6 … 100")), this.rows);
+    this.card = element("section", { class: "card gradients" }, element("header", {}, element("h2", {}, term("gradients", "Gradients, layer by layer")), element("p", { class: "small" }, "norm: 1e−6 … 100")), this.rows);
   }
 
   show({ gradients }) {

@@ -156,7 +156,7 @@ export class Looks {
     this.where = element("p", { class: "small", "aria-live": "off" });
     this.digits = element("div", { class: "digits", role: "group", "aria-label": "What to draw" });
     room.append(
-      element("section", {}, element("h3", {}, term("nearest", "Nearest training image")),
+      element("section", { class: "nearest" }, element("h3", {}, term("nearest", "Nearest training image")),
         element("div", { class: "pair" }, element("figure", {}, this.mine, element("figcaption", {}, "generated")),
           element("figure", {}, this.theirs, element("figcaption", {}, "from the data"))), this.distance),
       element("section", {}, element("h3", {}, term("latent", "Latent plane")),
@@ -221,6 +221,7 @@ export class Looks {
   async seeNearest(index) {
     this.stage.view.chosen = index;
     this.stage.redraw();
+    if (this.game.hello.where === "watch") return; // a run's data are not at hand
     const answer = await this.game.ask("look", { what: "nearest", index });
     if (!answer) return;
     put(this.mine, answer.shown);

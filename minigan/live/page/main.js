@@ -92,7 +92,8 @@ class Page {
     if (!first) return;
     game.take(first, { whole: false });
     if (!(await this.follow(location.hash))) await game.look();
-    this.transport.begin();
+    if (watching) this.source.empty("This is a run of another program: it is looked at here, and not played.");
+    else this.transport.begin();
     find("waiting").hidden = true;
   }
 
@@ -144,7 +145,6 @@ class Page {
     this.stage.begin(kind);
     this.eigenvalues.card.hidden = kind !== "plane";
     this.settings.show(frame);
-    if (this.game.hello.where === "watch") this.settings.lock();
     this.sayObjective(frame.settings.objective);
     this.readSource(frame);
   }

@@ -130,11 +130,6 @@ export class Settings {
     this.journal.replaceChildren(...journal.slice(-60).reverse().map(([at, change]) => element("li", {},
       element("button", { type: "button", onclick: () => this.game.command("go", { round: at }), "aria-label": `${whole(at)}: go to this round` }, whole(at)), " ", said(change))));
   }
-
-  /** No control can be used: the game is one to look at. */
-  lock() {
-    for (const input of find("settings").elements) input.disabled = true;
-  }
 }
 
 function said(change) {

@@ -50,7 +50,7 @@ export class Stage {
         layer.choices.map(([value, text]) => element("label", {},
           element("input", { type: "radio", name: layer.name, value, checked: value === layer.on, onchange: () => changed(value) }), text)));
     }
-    return explained(element("label", { class: "check" },
+    return explained(element("label", { class: "check", id: `layer-${layer.name}-label` },
       element("input", { type: "checkbox", id: `layer-${layer.name}`, checked: layer.on, onchange: (event) => changed(event.target.checked) }),
       mark(layer.mark), element("span", { class: "hint" }, layer.label)), layer.help);
   }

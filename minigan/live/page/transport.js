@@ -99,7 +99,7 @@ export class Transport {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || find("play").disabled) return;
     const { target } = event;
     if (target.matches("input:not([type=range], [type=checkbox], [type=radio]), select, textarea, [role=application]")) return;
     const player = { d: "D", g: "G", s: "both" }[event.key.toLowerCase()];
