@@ -21,7 +21,10 @@ export class Eigenvalues {
     const count = parameters(frame.gradients);
     if (count && count !== this.count) {
       this.count = count;
-      this.button.textContent = `Compute (${whole(count)} parameters, about ${number(Math.max(0.1, 6 * (count / 2400) ** 1.5), 1)} s)`; // as measured on one core
+      const most = this.game.hello.limits.parameters ?? Infinity;
+      this.button.disabled = count > most;
+      this.button.textContent = count > most ? `Too large: ${whole(count)} parameters, and at most ${whole(most)}`
+        : `Compute (${whole(count)} parameters, about ${number(Math.max(0.1, 6 * (count / 2400) ** 1.5), 1)} s)`; // as measured on one core
     }
   }
 
