@@ -3,7 +3,7 @@
 z is spread evenly over a line. The generator bends that line: where it squeezes z together, x
 becomes dense. The discriminator is p / (p + q) where it has had time to learn, and the generator
 follows its slope upwards, until both densities are one and the discriminator says ½ everywhere.
-Next: ring.py.
+Next: eigenvalues.py.
 """
 
 from __future__ import annotations
