@@ -97,7 +97,11 @@ def described(name: str, value: Any) -> Iterator[dict[str, Any]]:
             yield from described(f"{name}[{i}]", part)
     elif isinstance(value, Tensor | np.ndarray):
         numbers = value.detach().numpy() if isinstance(value, Tensor) else value
-        said: dict[str, Any] = {"name": name, "shape": list(numbers.shape), "dtype": str(numbers.dtype)}
+        said: dict[str, Any] = {
+            "name": name,
+            "shape": list(numbers.shape),
+            "dtype": str(numbers.dtype),
+        }
         if numbers.size:
             said |= {"low": float(numbers.min()), "high": float(numbers.max())}
         if numbers.size == 1:

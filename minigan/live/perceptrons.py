@@ -41,7 +41,11 @@ OBJECTIVES: dict[str, Objective] = {
     "Wasserstein": WASSERSTEIN,
 }
 PROBABILITY = ("non-saturating", "saturating")  # where σ of the score is a probability
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"LeakyReLU": lambda: nn.LeakyReLU(0.2), "ReLU": nn.ReLU, "Tanh": nn.Tanh}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "LeakyReLU": lambda: nn.LeakyReLU(0.2),
+    "ReLU": nn.ReLU,
+    "Tanh": nn.Tanh,
+}
 
 EIGENVALUES_OF = 256  # points and noises that their game is played on
 

@@ -17,8 +17,8 @@ from contextlib import nullcontext
 from math import inf, isfinite
 from typing import Any
 
-from minigan import __version__
 from minigan.errors import UserError
+from minigan.evaluation.circumstances import versions
 from minigan.live import protocol
 from minigan.live.choices import described
 from minigan.live.games import ALL_PARTS, Data, Games
@@ -147,7 +147,7 @@ class Session:
     def hello(self, request: Request) -> Answer:
         """What there is: games, their settings, the source that plays, limits."""
         return {
-            "version": __version__,
+            "version": versions()["minigan"],
             "where": self.where,
             "games": self.games.described(),
             "settings": {name: described(self.games.settings(name)) for name in self.games.names},
@@ -251,9 +251,7 @@ class Session:
         if speed is not None:
             speed = protocol.number(request, "speed")
             if not 0 < speed <= FASTEST:
-                raise UserError(
-                    f"speed is null, or above 0 and at most {FASTEST:g} a second"
-                )
+                raise UserError(f"speed is null, or above 0 and at most {FASTEST:g} a second")
         if until is not None:
             until = protocol.whole(request, "until")
         self._pause()

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from minigan import __version__
 from minigan.errors import UserError
+from minigan.evaluation.circumstances import versions
 from minigan.gans import rebuild
 from minigan.gans.base import GAN
 from minigan.live import protocol
@@ -115,7 +115,7 @@ class Watch:
     def hello(self, request: Request) -> Answer:
         """What there is to see."""
         return {
-            "version": __version__,
+            "version": versions()["minigan"],
             "where": "watch",
             "games": [
                 {
