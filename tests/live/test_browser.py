@@ -225,6 +225,7 @@ def test_the_same_page_trains_inside_the_browser_and_never_freezes(
     browser.size(1440, 900)
     browser.scheme("light")
     browser.complaints()
+    browser.requests()  # those of the tests before
     browser.driver.get(site)
     browser.wait(READY, 60)
     assert "in this browser" in browser.text("#where")
