@@ -85,7 +85,6 @@ export class Transport {
   /** Go to the round of the slider; while one journey is under way, only the last goal counts. */
   async travel(round) {
     this.goal = round;
-    find("round").textContent = whole(round);
     if (this.travelling) return;
     this.travelling = true;
     if (this.slow.running) this.slow.stop();
@@ -114,10 +113,8 @@ export class Transport {
     const line = find("timeline");
     line.min = frame.oldest ?? 0;
     line.max = Math.max(frame.newest, line.min + 1);
-    if (!this.travelling) {
-      line.value = frame.round;
-      find("round").textContent = whole(frame.round);
-    }
+    if (!this.travelling) line.value = frame.round; // or the hand and the game would pull at it
+    find("round").textContent = whole(frame.round);
     line.setAttribute("aria-valuetext", `round ${frame.round} of ${frame.newest}`);
     find("rate").textContent = frame.playing && frame.rate ? `${frame.rate < 10 ? fixed(frame.rate, 1) : whole(frame.rate)} rounds/s` : frame.newest > frame.round ? `of ${whole(frame.newest)}` : "";
     this.frame = frame;
