@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import minigan
 from minigan.data.mnist import FILES, PACKAGED, mnist
 from minigan.errors import UserError
 from minigan.files import atomic_write
@@ -31,7 +30,7 @@ from minigan.training.command import run_command
 from minigan.training.parser import Parser, path, positive
 
 PAGE = Path(__file__).parent / "page"
-PACKAGE = Path(minigan.__file__).parent
+PACKAGE = PAGE.parents[1]
 
 # The version that the tests have run the engine in
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/"
@@ -60,7 +59,7 @@ def write_site(out: Path, *, pyodide: Path | None = None, digits: int = DIGITS) 
     if out.exists() and not is_site(out):
         raise UserError(f"{out} holds something else than this page; name a new folder")
     numbers = digit_files(digits)
-    wheel_name = f"minigan-{minigan.__version__}-py3-none-any.whl"
+    wheel_name = f"minigan-{own_version()}-py3-none-any.whl"
     site = {
         "engine": "browser",
         "pyodide": "pyodide/" if pyodide else PYODIDE,
@@ -83,13 +82,19 @@ def is_site(folder: Path) -> bool:
     return folder.is_dir() and ((folder / "site.json").is_file() or not any(folder.iterdir()))
 
 
+def own_version() -> str:
+    """The version that the package says of itself, installed or not."""
+    text = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
+    return text.partition('__version__ = "')[2].partition('"')[0]
+
+
 def wheel() -> bytes:
     """The package as a wheel: its modules and their tables, without data, kernels and page.
 
     A wheel is a zip with a list of what is in it (PEP 427). It is made of the package that runs,
     so what was installed without its sources, or from a zip, does as well.
     """
-    version = minigan.__version__
+    version = own_version()
     about = f"minigan-{version}.dist-info"
     contents = {
         f"minigan/{path.relative_to(PACKAGE).as_posix()}": path.read_bytes()

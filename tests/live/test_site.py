@@ -21,7 +21,7 @@ import minigan
 from minigan.data.mnist import mnist
 from minigan.errors import UserError
 from minigan.live import site as module
-from minigan.live.site import PAGE, digit_files, main, wheel, write_site
+from minigan.live.site import PAGE, digit_files, main, own_version, wheel, write_site
 from minigan.live.site import PYODIDE as ONLINE
 
 HERE = Path(__file__).parent
@@ -30,6 +30,7 @@ HERE = Path(__file__).parent
 def test_the_wheel_is_one(tmp_path: Path) -> None:
     content = wheel()
     assert content == wheel()  # the same files, the same bytes
+    assert own_version() == minigan.__version__
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
         assert archive.testzip() is None and len(set(names)) == len(names)
