@@ -1,4 +1,4 @@
-"""Chromium without a window, for the tests of the page and docs/live_measure.py."""
+"""Chromium without a window, for the tests of the page and measure.py."""
 
 from __future__ import annotations
 
