@@ -19,7 +19,7 @@ from minigan.live.play import Play, Row
 
 FIRST_SPACING = 16  # rounds from one copy to the next, until they become too many
 MOST_ENTRIES = 2000  # of a journal
-MOST_ROWS = 200_000  # of the curves; beyond, every other one goes
+MOST_ROWS = 20_000  # of the curves, even; then every two become one
 
 Entry = tuple[int, dict[str, Any]]  # at which round, and what: settings, or {"step": "D"}
 
@@ -41,8 +41,9 @@ class History:
         self.newest = max(self.newest, here)
         if row is not None and (not self.rows or self.rows[-1][0] < here):
             self.rows.append((here, row))
-            if len(self.rows) > MOST_ROWS:
-                self.rows = self.rows[::2]
+            if len(self.rows) >= MOST_ROWS:
+                pairs = zip(self.rows[::2], self.rows[1::2], strict=False)
+                self.rows = [(at, first | second) for (_, first), (at, second) in pairs]
         if here % self.spacing == 0 and here not in self.copies:
             self.copies[here] = (game.copy(), seen)
             self._thin(game.size())

@@ -56,6 +56,17 @@ def test_another_future_forgets_the_one_that_was():
     assert not history.diverge(50)
 
 
+def test_old_rows_become_fewer(monkeypatch):
+    monkeypatch.setattr("minigan.live.history.MOST_ROWS", 10)
+    history, game = History(10**9), Counted()
+    history.arrived(game, 0, None)
+    for round in range(1, 12):
+        game.round = round
+        history.arrived(game, 0, {"loss": round, **({"JS": round} if round == 5 else {})})
+    assert [at for at, _ in history.rows] == [2, 4, 6, 8, 10, 11]
+    assert history.rows[2] == (6, {"loss": 6, "JS": 5})
+
+
 def test_rows_are_thinned_and_keep_what_is_rare():
     history = played(0)
     history.rows = [(n, {"loss": n, **({"JS": n} if n % 50 == 0 else {})}) for n in range(1, 1001)]
