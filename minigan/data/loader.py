@@ -332,6 +332,7 @@ class DataLoader:
         mirrored = None
         if self.flip:
             mirrored, numbers = numbers >= len(self.dataset), numbers % len(self.dataset)
+        numbers = numbers.astype(np.intp, copy=False)  # 32 bits wide inside a browser
         pixels = self._images.take(numbers, axis=0)  # (N, C, H, W) -> (B, C, H, W)
         if mirrored is not None:
             mirrored = mirrored[:, None, None, None]
