@@ -104,6 +104,14 @@ class Backend(ABC):
         """The arrays one after another."""
         return self.xp.concatenate(arrays, axis=axis)
 
+    def contiguous(self, array: Array) -> Array:
+        """With the last axis innermost in memory: itself if it is, or else a copy."""
+        return self.xp.ascontiguousarray(array)
+
+    def take(self, array: Array, places: Array) -> Array:
+        """array[places], along the first axis."""
+        return array.take(places, axis=0)
+
     # ---- element by element ------------------------------------------------------------------
 
     @abstractmethod
