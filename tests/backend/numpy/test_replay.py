@@ -3,6 +3,7 @@
 The rules that any recorded step obeys are tested in ../test_recorded.py.
 """
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import minigan
-from minigan import nn
+from minigan import functional, nn
 from minigan.backend import get_backend, get_num_threads, set_num_threads
 from minigan.data.loader import DataLoader, ImageDataset
 from minigan.gans import SYSTEMS, conditional_gan, dcgan, gan, lsgan, original_gan, wgan_gp
@@ -255,3 +256,108 @@ def test_it_can_be_switched_off():
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                              env={**os.environ, "MINIGAN_COMPILE": value})  # fmt: skip
         assert run.stdout.strip() == said, run.stderr
+
+
+# ---- fewer calls ---------------------------------------------------------------------------------
+
+
+def recorded(step, *arrays):
+    """What a step gives in six rounds, and its program; it is no step of an optimizer."""
+    play = numpy_backend.compiled(step)
+    found = [play(*map(Tensor, arrays)) for _ in range(6)]
+    ((recording,),) = [play.recordings.values()]
+    assert recording.ready and not play.failed
+    return found, recording.program.text
+
+
+def numbers(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+fast = pytest.mark.skipif(
+    importlib.util.find_spec("llvmlite") is None, reason='the compiler needs the extra "fast"'
+)
+
+
+@fast
+def test_neighbors_become_one_call():
+    def step(x, b):
+        return functional.leaky_relu(x + b, 0.2) * 3 - 1
+
+    x, b = numbers(5, 7), numbers(7)
+    found, text = recorded(step, x, b)
+    assert len(text.splitlines()) == 4  # the head, one call, what it no longer needs, the answer
+    for y in found:
+        np.testing.assert_array_equal(y.numpy(), step(Tensor(x), Tensor(b)).numpy())
+
+
+@fast
+def test_what_is_written_in_place_is_there_for_all_who_look_at_it():
+    """Within a joined call, after it, and by another view of the same memory."""
+
+    def step(x):
+        y = x * 2
+        whole, turned = y.array, y.array.T
+        whole += 1
+        z = whole * 3
+        turned[...] = turned + 1
+        z = z - whole
+        return Tensor.of(z), y, Tensor.of(turned * 1)
+
+    x = numbers(5, 7)
+    found, text = recorded(step, x)
+    assert "out=" in text
+    for results in found:
+        for y, expected in zip(results, step(Tensor(x)), strict=True):
+            np.testing.assert_array_equal(y.numpy(), expected.numpy())
+
+
+@fast
+def test_numbers_in_a_formula_tell_joined_calls_apart():
+    def step(x):
+        factors = np.float32(0.25), np.float32(0.75), 2, 2.5, True
+        return [Tensor.of((x.array * factor + 1) * x.array) for factor in factors]
+
+    found, _ = recorded(step, numbers(4, 3))
+    for y, expected in zip(found[-1], step(Tensor(numbers(4, 3))), strict=True):
+        np.testing.assert_array_equal(y.numpy(), expected.numpy())
+
+
+def test_what_is_always_the_same_is_done_once():
+    weight = Tensor(numbers(3, 4))
+
+    class Holder:
+        def __init__(self):
+            self.weight = weight
+
+        def step(self, x):
+            ones = Tensor.of(np.ones_like(x.array))
+            return x @ self.weight, (ones * 3).reshape(-1), self.weight.T
+
+    holder = Holder()
+    found, text = recorded(holder.step, numbers(2, 3))
+    assert "ones" not in text and "multiply" not in text and "transpose" not in text
+    found[-1][2].array[...] = 0  # a copy: what is handed out belongs to whoever has it
+    assert weight.array.any()
+
+
+def test_what_nobody_needs_is_not_done():
+    def step(x):
+        for _ in range(3):
+            np.exp(x.array)
+        return x * 2
+
+    _, text = recorded(step, numbers(2, 3))
+    assert "exp" not in text
+
+
+def test_warnings_are_those_of_the_step(recwarn):
+    def step(x):
+        with np.errstate(divide="ignore"):
+            quiet = x.log()
+        return quiet * 0.5
+
+    recorded(step, np.zeros((2, 3), np.float32))
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        recorded(lambda x: x.log(), np.zeros((2, 3), np.float32))

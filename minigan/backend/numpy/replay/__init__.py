@@ -5,6 +5,8 @@
     kernels.py     what the backend is asked meanwhile
     exchange.py    watched arrays in the place of the weights, for the time of one step
     program.py     the notes become a program: one call to NumPy after another
+    folding.py     what is the same each time is done once
+    fusion.py      neighbors become one call: a compiled loop
     recording.py   when which of it happens, and the proof that a replay does what the step does
 
 ../../recorded.py says which rules a step obeys. MINIGAN_COMPILE=0 lets it run as it is.

@@ -16,7 +16,7 @@ import numpy as np
 from minigan.backend.numpy.random import NumpyStream
 from minigan.backend.numpy.replay.kernels import WatchedStream
 from minigan.backend.numpy.replay.notes import Notes
-from minigan.backend.numpy.replay.watched import Watched
+from minigan.backend.numpy.replay.watched import Watched, memory_of
 from minigan.backend.recorded import is_tensor
 
 EARLIER = "its gradients add up from one step to the next: zero_grad() first"
@@ -28,6 +28,7 @@ class Exchange:
     def __init__(self, notes: Notes, backend: Any) -> None:
         self.notes, self.backend = notes, backend
         self.instead: dict[int, Any] = {}  # the watched one of each array and stream, by its id
+        self.lying_in: dict[int, Watched] = {}  # the first that lies in some memory, by its id
         self.streams: list[NumpyStream] = []
         self.arrays: list[np.ndarray] = []
         self.tensors: list[Any] = []
@@ -65,7 +66,10 @@ class Exchange:
             self.instead[id(thing)] = WatchedStream(self.notes, thing)
         elif isinstance(thing, np.ndarray):
             self.arrays.append(thing)
-            watched = self.instead[id(thing)] = Watched(self.notes, thing)
+            whole = memory_of(thing)
+            watched = Watched(self.notes, thing, self.lying_in.get(id(whole)))
+            self.lying_in.setdefault(id(whole), watched)
+            self.instead[id(thing)] = watched
             self.notes.given[watched.number] = thing
             if name == "grad":
                 self.notes.unusable[watched.number] = EARLIER

@@ -53,6 +53,7 @@ class Notes:
     given: dict[int, Any] = field(default_factory=dict)  # arrays that were there before, by place
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the array at each place
     dtypes: list[np.dtype[Any]] = field(default_factory=list)
+    in_c_order: list[bool] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)  # the place of the array that has the memory
     unusable: dict[int, str] = field(default_factory=dict)  # why a place must not be read
     failure: str | None = None
@@ -70,6 +71,7 @@ class Notes:
         number = len(self.shapes)
         self.shapes.append(np.shape(array))
         self.dtypes.append(array.dtype)
+        self.in_c_order.append(array.flags.c_contiguous)
         self.owners.append(number if owner is None else owner)
         return number
 

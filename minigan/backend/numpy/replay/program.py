@@ -11,7 +11,7 @@ a are arrays that were there before the step (the weights), x what a step is giv
 r what it makes. Nothing is left of tensors, layers and graphs. A result is let go where the step
 itself could let go of it, or sooner, so memory is what it was.
 
-Next: recording.py.
+Next: folding.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Program:
             self.names[f"a{number}"] = array
         usual = np.geterr()
         lines = [f"def step({', '.join(map(self._place, inputs))}):"]
-        calls, last = _needed(notes.calls, results), {}
+        calls, last = needed(notes.calls, results), {}
         for at, call in enumerate(calls):
             last.update(dict.fromkeys([*call.reads(), *call.results], at))
         kept = {*results, *notes.given}
@@ -70,7 +70,7 @@ class Program:
                 text = f"{inputs[0]}.{call.function}({', '.join([*inputs[1:], *given])})"
             else:
                 text = f"{self._named(call.function)}({', '.join([*inputs, *given])})"
-        made = ", ".join(map(self._place, call.results))
+        made = ", ".join(["_" if n in self.notes.given else self._place(n) for n in call.results])
         return f"{made} = {text}" if made else text
 
     def _text(self, value: Any) -> str:
@@ -98,7 +98,7 @@ class Program:
         return self._name_of[id(thing)]
 
 
-def _needed(calls: Sequence[Call], results: Iterable[int]) -> list[Call]:
+def needed(calls: Sequence[Call], results: Iterable[int]) -> list[Call]:
     """The calls without those whose results nobody reads, and which write nothing."""
     used, kept = set(results), []
     for call in reversed(calls):

@@ -25,6 +25,7 @@ import numpy as np
 
 from minigan.backend.numpy.random import NumpyStream
 from minigan.backend.numpy.replay.exchange import Exchange
+from minigan.backend.numpy.replay.fusion import fuse
 from minigan.backend.numpy.replay.notes import Notes
 from minigan.backend.numpy.replay.program import Program
 from minigan.backend.numpy.replay.watched import Watched
@@ -79,6 +80,7 @@ class Recording:
             outputs = self.step(*arguments)
             self.failure = f"{type(error).__name__} when it is watched: {error}"
             return outputs
+        del before
         gradients = self.exchange.give_back(self.owner)
         self.with_gradient = [tensor for tensor, _ in gradients]
         self.overwritten = [
@@ -89,9 +91,10 @@ class Recording:
             notes.fail("it returns a tensor that no operation has made")
         if notes.failure is None:
             made = [array.number for array in (*returned, *[array for _, array in gradients])]
-            self.program = Program(notes, [x.array.number for x in inputs if is_tensor(x)], made)
             # Whoever keeps what is returned must not see it change with the array that it lies in.
             self.to_copy = [notes.is_view(number) for number in made[: len(returned)]]
+            fuse(notes, made, self.backend.compiler)
+            self.program = Program(notes, [x.array.number for x in inputs if is_tensor(x)], made)
         self.failure = notes.failure
         self.outputs = mapped(outputs, _unwatched)
         return mapped(self.outputs, lambda tensor: tensor.clone())

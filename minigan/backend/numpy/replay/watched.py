@@ -178,11 +178,11 @@ def found_in(value: Any) -> Iterator[Watched]:
 
 def _base(array: Any, owners: Iterable[Watched]) -> Watched | None:
     """The one in whose memory an array lies, if it lies there."""
-    memory = _memory(array)
-    return next((owner for owner in owners if _memory(owner.array) is memory), None)
+    memory = memory_of(array)
+    return next((owner for owner in owners if memory_of(owner.array) is memory), None)
 
 
-def _memory(array: Any) -> Any:
+def memory_of(array: Any) -> Any:
     """The array that a chain of views ends at."""
     while isinstance(array.base, np.ndarray):
         array = array.base
