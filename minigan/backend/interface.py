@@ -90,7 +90,7 @@ class Backend(ABC):
 
     @abstractmethod
     def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
-        """The same step, faster if the backend can record and replay it.
+        """The same step, faster if the backend can record and replay it: see recorded.py.
 
         `owner` is the object whose state the step works on: by default, if `step` is a method,
         the object that it belongs to.

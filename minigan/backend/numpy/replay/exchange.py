@@ -30,8 +30,7 @@ class Exchange:
         self.instead: dict[int, Any] = {}  # the watched one of each array and stream, by its id
         self.lying_in: dict[int, Watched] = {}  # the first that lies in some memory, by its id
         self.streams: list[NumpyStream] = []
-        self.arrays: list[np.ndarray] = []
-        self.tensors: list[Any] = []
+        self.arrays: list[np.ndarray] = []  # those that a step may change
 
     def watch(self, owner: Any) -> None:
         """Put them there."""
@@ -65,7 +64,6 @@ class Exchange:
             self.streams.append(thing)
             self.instead[id(thing)] = WatchedStream(self.notes, thing)
         elif isinstance(thing, np.ndarray):
-            self.arrays.append(thing)
             whole = memory_of(thing)
             watched = Watched(self.notes, thing, self.lying_in.get(id(whole)))
             self.lying_in.setdefault(id(whole), watched)
@@ -73,6 +71,8 @@ class Exchange:
             self.notes.given[watched.number] = thing
             if name == "grad":
                 self.notes.unusable[watched.number] = EARLIER
+            else:
+                self.arrays.append(thing)
         else:
             return thing
         return self.instead[id(thing)]

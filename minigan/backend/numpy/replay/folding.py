@@ -48,7 +48,7 @@ def fold(notes: Notes, results: Sequence[int]) -> None:
             kept.append(call)
     notes.calls = needed(kept, results)
     used = {n for call in notes.calls for n in call.reads()}.union(results)
-    notes.given.update({n: value for n, value in (stays | known).items() if n in used})
+    notes.given = {n: value for n, value in (stays | known).items() if n in used}
 
 
 def _is_pure(function: Any) -> bool:

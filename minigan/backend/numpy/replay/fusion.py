@@ -16,7 +16,7 @@ Next: recording.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,17 +99,22 @@ class Group:
                                     if n not in made))  # fmt: skip
         touched = dict.fromkeys(n for call in self.calls for n in (*call.writes, *call.results))
         wanted = [n for n in touched if last.get(notes.owners[n] if n not in made else n, -1) >= at]
-        samples = [np.empty(0, notes.dtypes[n]) for n in inputs]
-        loop = compiler.each(self._formula(inputs, wanted), samples) if wanted else None
         shapes = [notes.shapes[n] for n in inputs]
-        if loop is None or np.broadcast_shapes(*shapes) != notes.shapes[wanted[0]]:
+        if not wanted or np.broadcast_shapes(*shapes) != notes.shapes[wanted[0]]:
             return self.calls
+        text = self._formula(inputs, wanted)
+        names: dict[str, Any] = {**NAMES, **NUMBERS}
+        exec(compile(text, "<joined>", "exec"), names)
+        loop = compiler.each(names["joined"], [np.empty(0, notes.dtypes[n]) for n in inputs])
+        if loop is None:
+            return self.calls
+        notes.formulas[id(loop)] = text
         out = tuple([Place(n) if n not in made else None for n in wanted])
         given, options = tuple(map(Place, inputs)), {"out": out} if any(out) else {}
         writes = tuple([n for n in wanted if n not in made])
         return [Call(loop, given, options, tuple(wanted), self.calls[0].errors, writes)]
 
-    def _formula(self, inputs: Sequence[int], wanted: Sequence[int]) -> Callable[..., Any]:
+    def _formula(self, inputs: Sequence[int], wanted: Sequence[int]) -> str:
         """The calls as a function, of places numbered anew: two alike groups have one text."""
         names = {number: f"x{i}" for i, number in enumerate(inputs)}
         lines = []
@@ -122,10 +127,8 @@ class Group:
             target = "".join(f"{names[number]} = " for number in call.results)
             lines.append(f"{target}{call.function.__name__}({', '.join(given)})")  # type: ignore[union-attr]
         lines.append(f"return {', '.join(names[n] for n in wanted)}")
-        text = f"def joined({', '.join(names[n] for n in inputs)}):\n  " + "\n  ".join(lines)
-        found: dict[str, Any] = {**NAMES, **NUMBERS}
-        exec(compile(text, "<joined>", "exec"), found)
-        return found["joined"]
+        head = f"def joined({', '.join(names[n] for n in inputs)}):"
+        return "\n    ".join([head, *lines]) + "\n"
 
 
 def _last_readings(notes: Notes, calls: Sequence[Call], results: Sequence[int]) -> dict[int, int]:

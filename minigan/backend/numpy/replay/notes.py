@@ -56,6 +56,7 @@ class Notes:
     in_c_order: list[bool] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)  # the place of the array that has the memory
     unusable: dict[int, str] = field(default_factory=dict)  # why a place must not be read
+    formulas: dict[int, str] = field(default_factory=dict)  # of joined calls, by the loop's id
     failure: str | None = None
 
     def fail(self, reason: str) -> None:

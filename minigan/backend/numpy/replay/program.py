@@ -9,7 +9,8 @@
 
 a are arrays that were there before the step (the weights), x what a step is given anew (the batch),
 r what it makes. Nothing is left of tensors, layers and graphs. A result is let go where the step
-itself could let go of it, or sooner, so memory is what it was.
+itself could let go of it, or sooner, so memory is what it was. All of it can be read:
+python -m minigan --recorded gan
 
 Next: folding.py.
 """
@@ -53,6 +54,19 @@ class Program:
         exec(compile(self.text, "<recorded step>", "exec"), self.names)
         self.run: Callable[..., list[Any]] = self.names["step"]
 
+    def __str__(self) -> str:
+        """The text, with what it takes from outside: arrays, numbers and joined calls."""
+        lines, formulas = [], []
+        for name, thing in self.names.items():
+            if isinstance(thing, np.ndarray):
+                lines.append(f"# {name}: {thing.dtype} of shape {thing.shape}")
+            elif isinstance(thing, np.generic):
+                lines.append(f"{name} = {thing.item()!r}  # {thing.dtype}")
+            elif id(thing) in self.notes.formulas:
+                text = self.notes.formulas[id(thing)]
+                formulas.append(text.replace("def joined", f"def {name}", 1))
+        return "\n\n".join(["\n".join(lines), *formulas, self.text])
+
     def _place(self, number: int) -> str:
         if number in self.notes.given:
             return f"a{number}"
@@ -90,6 +104,10 @@ class Program:
         """A name that the text can call this thing by."""
         if id(thing) not in self._name_of:
             name = getattr(thing, "__name__", type(thing).__name__)
+            if isinstance(thing, np.dtype | np.generic):
+                name = thing.name if isinstance(thing, np.dtype) else f"{thing.dtype}_number"
+            if id(thing) in self.notes.formulas:
+                name = "joined"
             name = name if name.isidentifier() else "formula"
             if name in self.names or name == "step":
                 name = f"{name}_{len(self.names)}"

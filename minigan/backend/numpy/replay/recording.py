@@ -113,6 +113,7 @@ class Recording:
         if self.failure is None and found != before.changed(made):
             self.failure = "a replay does not leave what the step leaves"
         self.ready = self.failure is None
+        del self.exchange
         return outputs
 
     # ---- and all that follow ---------------------------------------------------------------------
