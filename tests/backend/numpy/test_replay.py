@@ -3,6 +3,7 @@
 The rules that any recorded step obeys are tested in ../test_recorded.py.
 """
 
+import copy
 import importlib.util
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 import minigan
 from minigan import functional, nn
 from minigan.backend import get_backend, get_num_threads, set_num_threads
+from minigan.backend.numpy.replay import before
 from minigan.data.loader import DataLoader, ImageDataset
 from minigan.gans import SYSTEMS, conditional_gan, dcgan, gan, lsgan, original_gan, wgan_gp
 from minigan.gans.gan import MLPGAN
@@ -44,10 +46,10 @@ numpy_backend = get_backend("numpy")
 
 @pytest.fixture(params=[1, 2])
 def threads(request):
-    before = get_num_threads()
+    usual = get_num_threads()
     set_num_threads(request.param)
     yield request.param
-    set_num_threads(before)
+    set_num_threads(usual)
 
 
 def rounds(system, steps=12, batch=24):
@@ -84,7 +86,7 @@ def test_every_system_is_recorded_and_a_replay_is_the_round_bit_for_bit(
         system.keep_average(0.9)
     found, play = played(pair[0], monkeypatch, recorded=True)
     wanted, _ = played(pair[1], monkeypatch, recorded=False)
-    assert [recording.ready for recording in play.recordings.values()] == [True, True]
+    assert [each.ready for each in play.recordings.values()] == [True, True]
     assert found == wanted
     (arrays, plain), (eager_arrays, eager_plain) = (system.state() for system in pair)
     assert json.dumps(plain) == json.dumps(eager_plain)
@@ -136,8 +138,7 @@ def test_every_optimizer_moves_on_at_a_replay(options):
         assert play(batch(i)).item() == eager.step(batch(i)).item()
         for p, q in zip(recorded.layer.parameters(), eager.layer.parameters(), strict=True):
             assert p.tolist() == q.tolist() and p.grad.tolist() == q.grad.tolist()
-    (recording,) = play.recordings.values()
-    assert recording.ready
+    assert [each.ready for each in play.recordings.values()] == [True]
 
 
 def test_a_program_is_what_a_step_asks_of_numpy():
@@ -145,8 +146,8 @@ def test_a_program_is_what_a_step_asks_of_numpy():
     play = numpy_backend.compiled(step.step)
     for i in range(3):
         play(batch(i))
-    (recording,) = play.recordings.values()
-    text = recording.program.text
+    (made,) = play.recordings.values()
+    text = made.program.text
     assert text.startswith("def step(x") and "matmul" in text and "return [" in text
     assert text.count("matmul") == 2  # forward, and the weight's gradient: x needs none
 
@@ -209,6 +210,41 @@ def test_a_step_that_cannot_be_watched_runs_as_it_is(capsys):
     assert said.count("cannot be recorded (TypeError when it is watched: no array of NumPy)") == 1
 
 
+@pytest.mark.parametrize("stage", [2, 3])
+def test_ctrl_c_leaves_the_numbers_of_the_last_round(stage, monkeypatch):
+    """And no watched array, wherever it comes."""
+    system, calls = Step(Adam), []
+    play = numpy_backend.compiled(system.step)
+    original = Adam.step
+
+    def interrupted(optimizer):
+        calls.append(1)
+        original(optimizer)
+        if len(calls) == stage:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Adam, "step", interrupted)
+    for i in range(stage - 1):
+        play(batch(i))
+    numbers_before = [p.tolist() for p in system.layer.parameters()]
+    with pytest.raises(KeyboardInterrupt):
+        play(batch(9))
+    assert all(type(p.array) is np.ndarray for p in system.layer.parameters())
+    if stage == 2:
+        assert [p.tolist() for p in system.layer.parameters()] == numbers_before
+    eager = copy.deepcopy(system)
+    assert play(batch(5)).item() == eager.step(batch(5)).item()
+
+
+def test_weights_that_are_large_are_not_copied(monkeypatch, capsys):
+    monkeypatch.setattr(before, "LARGEST", 10)
+    eager, recorded = Step(), Step()
+    play = numpy_backend.compiled(recorded.step)
+    for i in range(4):
+        assert play(batch(i)).item() == eager.step(batch(i)).item()
+    assert capsys.readouterr().err.count("to try it would take a copy of 0 MB") == 1
+
+
 def test_nothing_watched_is_left_behind():
     system = MLPGAN(SMALL["gan"], seed=7)
     play = numpy_backend.compiled(system.play_round)
@@ -265,9 +301,9 @@ def recorded(step, *arrays):
     """What a step gives in six rounds, and its program; it is no step of an optimizer."""
     play = numpy_backend.compiled(step)
     found = [play(*map(Tensor, arrays)) for _ in range(6)]
-    ((recording,),) = [play.recordings.values()]
-    assert recording.ready and not play.failed
-    return found, recording.program.text
+    (made,) = play.recordings.values()
+    assert made.ready and not play.failed
+    return found, made.program.text
 
 
 def numbers(*shape):

@@ -4,6 +4,7 @@
     watched.py     arrays that take these notes
     kernels.py     what the backend is asked meanwhile
     exchange.py    watched arrays in the place of the weights, for the time of one step
+    before.py      where that step began, to go back there
     program.py     the notes become a program: one call to NumPy after another
     folding.py     what is the same each time is done once
     fusion.py      neighbors become one call: a compiled loop

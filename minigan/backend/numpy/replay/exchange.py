@@ -4,7 +4,7 @@ Everything is looked through that can be reached through attributes, lists, tupl
 array comes a watched one, and for a stream of random numbers a watched one. Afterwards each goes
 back to its place. The gradients that are there by then are results of the step.
 
-Next: program.py.
+Next: before.py.
 """
 
 from __future__ import annotations

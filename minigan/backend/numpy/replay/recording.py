@@ -17,13 +17,13 @@ Next: ../process.py.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigan.backend.numpy.random import NumpyStream
+from minigan.backend.numpy.replay.before import Before, TooLargeError
 from minigan.backend.numpy.replay.exchange import Exchange
 from minigan.backend.numpy.replay.fusion import fuse
 from minigan.backend.numpy.replay.notes import Notes
@@ -71,12 +71,18 @@ class Recording:
         inputs = [_watched(notes, argument) for argument in arguments]
         self.exchange = Exchange(notes, self.backend)
         self.exchange.watch(self.owner)
-        before = Before(self.exchange)
         try:
+            before = Before(self.exchange)
             outputs = self.step(*inputs)
-        except Exception as error:  # the step's own, and then it comes again
+        except TooLargeError as error:
+            self.exchange.give_back(self.owner)
+            self.failure = str(error)
+            return self.step(*arguments)
+        except BaseException as error:  # an error of the step's own will come again
             self.exchange.give_back(self.owner)
             before.restore()
+            if not isinstance(error, Exception):  # Ctrl-C
+                raise
             outputs = self.step(*arguments)
             self.failure = f"{type(error).__name__} when it is watched: {error}"
             return outputs
@@ -107,7 +113,8 @@ class Recording:
             found = before.changed(self._run(arguments))
         except Exception as error:  # whatever it is, the step itself will show it, or work
             self.failure = f"{type(error).__name__} at the first replay: {error}"
-        before.restore()
+        finally:
+            before.restore()
         outputs = self.step(*arguments)
         made = [*_arrays(outputs), *[tensor.grad.array for tensor in self.with_gradient]]
         if self.failure is None and found != before.changed(made):
@@ -138,28 +145,6 @@ class Recording:
         return results
 
 
-class Before:
-    """Where a step began: what was in the arrays, and how far the random numbers had come."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.arrays, self.streams = exchange.arrays, exchange.streams
-        self.copies = [array.copy(order="K") for array in self.arrays]
-        self.offsets = [stream.offset() for stream in self.streams]
-
-    def restore(self) -> None:
-        """Put all of it back."""
-        for array, copy in zip(self.arrays, self.copies, strict=True):
-            if array.flags.writeable:
-                array[...] = copy
-        for stream, offset in zip(self.streams, self.offsets, strict=True):
-            stream.seek(stream.seed, offset)
-
-    def changed(self, made: Iterable[Any]) -> list[Any]:
-        """What stands for all that a step has left, and made: the same if that is the same."""
-        ends = [stream.offset() for stream in self.streams]
-        return [*ends, *[_digest(array) for array in (*self.arrays, *made)]]
-
-
 def _arrays(outputs: Any) -> list[Any]:
     """Those of the tensors that a step returned."""
     found: list[Any] = []
@@ -180,8 +165,3 @@ def _unwatched(tensor: Any) -> Any:
     """The same numbers in a tensor that nobody watches."""
     array = tensor.array.array if isinstance(tensor.array, Watched) else tensor.array
     return tensor.like(np.asarray(array))
-
-
-def _digest(array: Any) -> Any:
-    """A few bytes that stand for an array's numbers."""
-    return array.shape, array.dtype, hashlib.sha256(np.ascontiguousarray(array).data).digest()
