@@ -65,7 +65,8 @@ def test_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # ---- idle threads --------------------------------------------------------------------------------
 
-# Processor time in milliseconds that OpenBLAS's second thread spends in 50 ms after a product.
+# Processor time in milliseconds that OpenBLAS's second thread spends in 50 ms after a product: the
+# median of nine, and the most. On a busy machine a thread that spins may seldom have its turn.
 SPIN = """
 import numpy as np, time
 from threadpoolctl import threadpool_limits
@@ -77,8 +78,13 @@ for _ in range(9):
     before = time.process_time()
     time.sleep(0.05)
     spent.append((time.process_time() - before) * 1e3)
-print(sorted(spent)[4])
+print(sorted(spent)[4], max(spent))
 """
+
+
+def spun(program: str, **environment: str) -> tuple[float, float]:
+    median, most = run(program + SPIN, **environment).split()
+    return float(median), float(most)
 
 
 @pytest.mark.skipif(
@@ -87,7 +93,8 @@ print(sorted(spent)[4])
 @pytest.mark.parametrize("first", ["", "import numpy; numpy.ones((512, 512)) @ numpy.ones(512)\n"])
 def test_idle_threads_sleep_if_asked_for(first: str) -> None:
     """Also if NumPy was there before minigan, and had multiplied."""
-    asleep, by_default = float(run(first + PREPARE + SPIN)), float(run(first + IMPORT + SPIN))
+    asleep, _ = spun(first + PREPARE)
+    _, by_default = spun(first + IMPORT)
     assert asleep < 3 < by_default
 
 
@@ -95,7 +102,7 @@ def test_idle_threads_sleep_if_asked_for(first: str) -> None:
     not PTHREADS or (os.cpu_count() or 1) < 2, reason="OpenBLAS has no threads of its own here"
 )
 def test_somebodys_own_timeout_stands() -> None:
-    assert float(run(PREPARE + SPIN, **{TIMEOUT: "26"})) > 3
+    assert spun(PREPARE, **{TIMEOUT: "26"})[1] > 3
 
 
 def test_an_own_timeout_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
