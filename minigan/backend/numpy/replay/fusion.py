@@ -32,24 +32,31 @@ NUMBERS = {"float32": np.float32, "float64": np.float64, "inf": np.inf, "nan": n
 
 
 def fuse(notes: Notes, results: Sequence[int], compiler: Compiler) -> None:
-    """Join what can be joined, in the notes; `results` are the places that the step returns."""
+    """Join what can be joined, in the notes; `results` are the places that the step returns.
+
+    Two groups grow at a time. The numbers of a layer's running statistics, say, come in between
+    two calls on its whole batch, and touch neither: they go before both.
+    """
     fold(notes, results)
-    calls, joined = notes.calls, Group(notes)
+    calls, last = notes.calls, _last_readings(notes, notes.calls, results)
     notes.calls = []
-    last = _last_readings(notes, calls, results)
+    group, before = Group(notes), Group(notes)
     for at, call in enumerate(calls):
-        if joined.takes(call):
-            joined.calls.append(call)
-        elif joined.calls and is_view(notes, call) and joined.is_apart_from(call):
+        if group.takes(call):
+            group.calls.append(call)
+        elif before.takes(call) and group.is_apart_from(call):
+            before.calls.append(call)
+        elif is_view(notes, call) and group.is_apart_from(call) and before.is_apart_from(call):
             notes.calls.append(call)
         else:
-            notes.calls += joined.as_one(at, last, compiler)
-            joined = Group(notes)
-            if joined.takes(call):
-                joined.calls.append(call)
+            notes.calls += before.as_one(at, last, compiler) + group.as_one(at, last, compiler)
+            group, before = Group(notes), Group(notes)
+            if group.takes(call):
+                group.calls.append(call)
             else:
                 notes.calls.append(call)
-    notes.calls += joined.as_one(len(calls), last, compiler)
+    end = len(calls)
+    notes.calls += before.as_one(end, last, compiler) + group.as_one(end, last, compiler)
 
 
 class Group:
@@ -83,10 +90,12 @@ class Group:
         return seen and notes.shapes[other] == shape and first.errors == call.errors
 
     def is_apart_from(self, call: Call) -> bool:
-        """Whether the call reads nothing that the group makes or writes."""
-        touched = {n for each in self.calls for n in (*each.results, *each.writes)}
-        owners = {self.notes.owners[n] for n in touched}
-        return not any(self.notes.owners[n] in owners for n in call.reads())
+        """Whether the call reads nothing that the group makes, and writes nothing it reads."""
+        owners = self.notes.owners
+        made = {owners[n] for each in self.calls for n in (*each.results, *each.writes)}
+        read = {owners[n] for each in self.calls for n in each.reads()}
+        written = {owners[n] for n in call.writes}
+        return not (made.intersection(owners[n] for n in call.reads()) or read & written)
 
     def as_one(self, at: int, last: dict[int, int], compiler: Compiler) -> list[Call]:
         """The group as one call, or as it is. `last` says when a place is read the last time, and

@@ -76,7 +76,15 @@ class WatchedBackend(Backend):
         return noted(_notes([rows]), self.backend.column_moments, rows)
 
     def column_affine(self, *pairs: Any) -> Any:
-        return noted(_notes(pairs), self.backend.column_affine, *pairs)
+        rows = pairs[0]
+        if rows.size >= self.large:
+            return noted(_notes(pairs), self.backend.column_affine, *pairs)
+        *factors, shift = pairs
+        y = rows * factors[1]
+        for others, scale in zip(factors[2::2], factors[3::2], strict=True):
+            y += others * scale
+        y += shift
+        return y
 
     def convolution(self, x: Any, w: Any, window: Window) -> Any:
         return noted(_notes([x, w]), self.backend.convolution, x, w, window)
