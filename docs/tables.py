@@ -30,6 +30,7 @@ from typing import Any
 
 import experiment_tables
 import scaling_tables
+import speed_tables
 from intervals import half_width, student
 from layout import minus, table
 
@@ -146,6 +147,7 @@ FULL_NAMES = {
 # What performance.md calls those who are measured.
 CONTENDERS = {
     "minigan": "minigan",
+    "minigan-loop": "minigan, the same loop",
     "torch-eager": "torch eager",
     "torch-tuned": "torch tuned",
     "torch-channels-last": "torch channels-last",
@@ -478,10 +480,12 @@ def compiled_table(files: Files) -> str:
 
 
 def steps_table(files: Files) -> str:
-    if (results := files.read("benchmark/benchmark.json")) is None:
+    """Whole steps: perceptrons beside everybody, convolutions beside torch."""
+    found = [files.read(f"{name}/benchmark.json") for name in ("benchmark", "images")]
+    if found[0] is None:
         return earlier_table("steps", files)
     rows = []
-    for case in results["steps"]:
+    for case in [case for results in found if results for case in results["steps"]]:
         name = case["name"]
         for contender, row in case["rows"].items():
             ratio = beside = ""
@@ -512,10 +516,11 @@ def growth_table(files: Files) -> str:
 
 
 def limit_table(files: Files) -> str:
-    if (results := files.read("benchmark/benchmark.json")) is None:
+    results = files.read("benchmark/benchmark.json")
+    if results is None or not results.get("operations"):
         return earlier_table("limit", files)
     rows = []
-    for case in results.get("operations", []):
+    for case in results["operations"]:
         if case["layer"][0] not in ("conv", "conv_transpose"):
             continue
         cells = []
@@ -704,6 +709,8 @@ def made_table(files: Files, name: str) -> str:
         file, make = made_elsewhere[name]
         found = files.read(file)
         return make(found) if found is not None else "(This has not been measured yet.)"
+    if name in speed_tables.TABLES:
+        return speed_tables.TABLES[name](files.read)
     return TABLES[name](files) if name in TABLES else earlier_table(name, files)
 
 
