@@ -303,10 +303,15 @@ def of_theory(files: Files, where: str) -> str:
     return format(value, spec)
 
 
+def references(files: Files) -> dict[str, Any]:
+    """What examples/evaluate.py --references found of samples that no network drew, by name."""
+    columns = json.loads(files.references.read_text(encoding="utf-8"))["columns"]
+    return dict(columns)
+
+
 def real_images(files: Files) -> dict[str, Any]:
     """A record of real training images in place of a run's samples."""
-    columns = json.loads(files.references.read_text(encoding="utf-8"))["columns"]
-    return {"columns": {LAST: columns["real images"]}}
+    return {"columns": {LAST: references(files)["real images"]}}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -583,6 +588,30 @@ def paired(records: Sequence[dict[str, Any]]) -> str:
     return f"{figure(differences, 'frechet_distance')} (n = {len(differences)})"
 
 
+REFERENCES = {  # title: how the scores stand in the cell
+    "Fréchet distance": "{frechet_distance:.2f}",
+    "classifier score": "{classifier_score:.3f}",
+    "modes": "{modes}",
+    "label KL": "{label_kl:.4f}",
+    "precision": "{precision:.3f}",
+    "recall": "{recall:.3f}",
+    "density": "{density:.3f}",
+    "coverage": "{coverage:.3f}",
+    "two-sample (real, drawn)": "{two_sample:.3f} ({two_sample_real:.3f}, {two_sample_fake:.3f})",
+    "Parzen": "{parzen:.1f} ± {parzen_error:.1f}",
+    "nearest": "{nearest_training_image:.3f}",
+}
+
+
+def references_table(files: Files) -> str:
+    """The scores of samples of known faults. Behind the Parzen score is its standard error."""
+    rows = [
+        [name, *(minus(cell.format(**column["scores"])) for cell in REFERENCES.values())]
+        for name, column in references(files).items()
+    ]
+    return table(["samples", *REFERENCES], ["left"] + ["right"] * len(REFERENCES), rows)
+
+
 def features_table(files: Files) -> str:
     """What a linear classifier makes of pixels and of discriminators, trained and not."""
     found = [
@@ -649,6 +678,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "limit": limit_table,
     "kill": kill_table,
     "averaging": averaging_table,
+    "references": references_table,
     "features": features_table,
     "scripts": scripts_table,
     "seconds": seconds_table,

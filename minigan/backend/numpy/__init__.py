@@ -8,6 +8,7 @@
     convolution.py   a convolution as matrix products of image columns
     winograd.py      the same with 9 products instead of 16, where the shapes allow it
     random.py        random numbers, after ../../random.py has said which
+    replay/          a training step recorded once, and replayed without tensors and graphs
     process.py       what an application may set for its whole process
 
 Nothing is imported here: ../__init__.py makes the one NumpyBackend.
