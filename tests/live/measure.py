@@ -27,8 +27,8 @@ from typing import Any
 
 from chromium import Browser
 
-from minigan.evaluation.circumstances import circumstances
 from minigan.errors import UserError
+from minigan.evaluation.circumstances import circumstances
 from minigan.files import atomic_write
 from minigan.live.site import write_site
 from minigan.training.command import run_command
