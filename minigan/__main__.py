@@ -3,7 +3,8 @@
 It prints versions, the processor, who multiplies NumPy's matrices, and the GPU or why there is
 none. Of the environment it tells only the variables that change how minigan computes.
 
-And how a formula becomes machine code: python -m minigan --machine-code LeakyReLU
+How a formula becomes machine code: python -m minigan --machine-code LeakyReLU
+And what is left of a training step when it is recorded: python -m minigan --recorded gan
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from minigan import nn
 from minigan.backend import get_backend
 from minigan.backend.numpy.threads import usable_cores
 from minigan.errors import UserError
+from minigan.gans import SYSTEMS
 
 # What minigan is built on, and what its tests compare it with
 PACKAGES = (
@@ -103,21 +105,45 @@ def machine_code(name: str) -> str:
     return "\n".join(parts)
 
 
+def recorded(name: str) -> str:
+    """The program that a processor repeats in the place of a system's training step.
+
+    Raises UserError for the name of no system.
+    """
+    if name not in SYSTEMS:
+        raise UserError(f"{name!r} is none of {', '.join(SYSTEMS)}")
+    system, count = SYSTEMS[name](), 4
+    classes: int | None = getattr(system.settings, "classes", None)
+    labels = None if classes is None else minigan.Tensor(np.arange(count) % classes)
+    images = system.sample(system.sample_noise(count * system.parts), labels)
+    play: Any = system.backend.compiled(system.step)
+    for _ in range(2):  # the second one is noted down
+        play(images, labels)
+    if not hasattr(play, "recordings"):
+        raise UserError("MINIGAN_COMPILE=0 lets no step be recorded")
+    (recording,) = play.recordings.values()
+    return str(recording.program)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m minigan",
-        description="Tell what a bug report needs (versions, processor, GPU), or how a formula "
-        "becomes machine code.",
+        description="Tell what a bug report needs (versions, processor, GPU), how a formula "
+        "becomes machine code, or what a recorded training step does.",
         epilog="To train a GAN: python examples/mnist_gan.py (--help lists its flags).",
     )
     parser.add_argument("--info", action="store_true", help="print it, a row for each")
     parser.add_argument(
         "--machine-code", metavar="LAYER", help="of a layer that is a formula, such as LeakyReLU"
     )
+    parser.add_argument("--recorded", metavar="SYSTEM", help="such as gan")
     options = parser.parse_args(arguments)
-    if options.machine_code:
+    if options.machine_code or options.recorded:
         try:
-            print(machine_code(options.machine_code))
+            if options.machine_code:
+                print(machine_code(options.machine_code))
+            if options.recorded:
+                print(recorded(options.recorded))
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

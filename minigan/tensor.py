@@ -451,8 +451,8 @@ class Tensor(Node):
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call hook(gradient) whenever this tensor's gradient has been computed; what it returns,
-        unless None, takes the gradient's place. On a GPU the replay of a recorded step runs no
-        Python, and so no hook."""
+        unless None, takes the gradient's place. The replay of a recorded step runs no Python,
+        and so no hook."""
         if not self.requires_grad:
             raise RuntimeError("a tensor that does not require grad has no gradient to hook on")
         return add_hook(self, hook)

@@ -336,7 +336,6 @@ FIGURE = re.compile(r"\*{0,2}[−-]?\d[\d,]*\.?\d*( ± [\d.]+)?( %)?\*{0,2}")
 TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 # Tables whose figures were not measured, or that another test compares with what was.
 JOINED = {
-    ("evaluation.md", "samples"),  # tests/evaluation/test_evaluate.py
     ("dcgan.md", "s"),  # tests/gans/test_dcgan.py
     ("reliability.md", "reader"),  # promises, which tests/fuzz/targets.py holds to
 }

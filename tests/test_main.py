@@ -11,6 +11,7 @@ import pytest
 
 import minigan
 from minigan.__main__ import info, main
+from minigan.backend import get_backend
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,3 +62,21 @@ def test_an_unknown_flag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--inform-me"])
     assert "--inform-me" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("system", ["gan", "conditional_gan"])
+def test_it_shows_what_a_recorded_step_does(system, capsys):
+    assert main(["--recorded", system]) == 0
+    said = capsys.readouterr().out
+    assert ": float32 of shape" in said and "def step(" in said and "adam(" in said
+
+
+def test_a_system_that_there_is_not_is_named(capsys):
+    assert main(["--recorded", "gam"]) == 2
+    assert capsys.readouterr().err.startswith("error: 'gam' is none of gan, dcgan, ")
+
+
+def test_a_step_that_must_not_be_recorded_is_not(monkeypatch, capsys):
+    monkeypatch.setattr(get_backend("numpy").compiler, "on", False)
+    assert main(["--recorded", "gan"]) == 2
+    assert "MINIGAN_COMPILE=0" in capsys.readouterr().err

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from minigan.backend.interface import AdamStep, Backend, Window
-from minigan.backend.numpy.arrays import NumpyBackend
+from minigan.backend.numpy.arrays import LARGE, NumpyBackend
 from minigan.backend.numpy.compiler.trace import Symbol
 from minigan.backend.numpy.process import prepare_process
+from minigan.backend.numpy.replay.kernels import WatchedBackend
+from minigan.backend.numpy.replay.watched import Watched
 from minigan.errors import UserError
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
 _numpy = NumpyBackend()
 # A formula that is being compiled sees symbols, for which NumPy's functions work as for arrays.
 _of_type: dict[type, Backend] = {np.ndarray: _numpy, np.memmap: _numpy, Symbol: _numpy}
+_of_type[Watched] = WatchedBackend(_numpy, LARGE)  # a step that is being recorded
 
 
 def _by_name(backend: Backend) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigan.backend import Backend, get_backend
+from minigan.backend import Backend
 
 _BACKENDS = {"numpy": "numpy", "cpu": "numpy", "cupy": "cupy", "cuda": "cupy"}
 
@@ -49,4 +49,4 @@ def backend_named(where: Any) -> str | Backend | None:
 
 def device_of(backend: Backend) -> Device:
     """torch's name of where a backend's arrays live."""
-    return Device("cpu" if backend is get_backend("numpy") else "cuda:0")
+    return Device("cpu" if backend.name == "numpy" else "cuda:0")

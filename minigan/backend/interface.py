@@ -90,7 +90,7 @@ class Backend(ABC):
 
     @abstractmethod
     def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
-        """The same step, faster if the backend can record and replay it.
+        """The same step, faster if the backend can record and replay it: see recorded.py.
 
         `owner` is the object whose state the step works on: by default, if `step` is a method,
         the object that it belongs to.
@@ -103,6 +103,14 @@ class Backend(ABC):
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
         """The arrays one after another."""
         return self.xp.concatenate(arrays, axis=axis)
+
+    def contiguous(self, array: Array) -> Array:
+        """With the last axis innermost in memory: itself if it is, or else a copy."""
+        return self.xp.ascontiguousarray(array)
+
+    def take(self, array: Array, places: Array) -> Array:
+        """array[places], along the first axis."""
+        return array.take(places, axis=0)
 
     # ---- element by element ------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ way back is `inverse((0, 2, 3, 1))`, which is (0, 3, 1, 2).
 Whatever treats all numbers alike (an activation, Adam, a copy) walks along the line and need not
 know the shape: that is `as_line`, and `from_line` undoes it.
 
-Next: formula.py.
+Next: recorded.py.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
-from minigan.backend import Backend, get_backend
+from minigan.backend import Backend, backend_of, get_backend
 from minigan.distributed.joining import digest
 from minigan.errors import UserError
 from minigan.random import Random
@@ -332,13 +332,14 @@ class DataLoader:
         mirrored = None
         if self.flip:
             mirrored, numbers = numbers >= len(self.dataset), numbers % len(self.dataset)
+        backend = backend_of(numbers)  # which may be noting down what a round does
         numbers = numbers.astype(np.intp, copy=False)  # 32 bits wide inside a browser
-        pixels = self._images.take(numbers, axis=0)  # (N, C, H, W) -> (B, C, H, W)
+        pixels = backend.take(self._images, numbers)  # (N, C, H, W) -> (B, C, H, W)
         if mirrored is not None:
             mirrored = mirrored[:, None, None, None]
-            pixels = self.backend.xp.where(mirrored, pixels[..., ::-1], pixels)
-        images = Tensor(self.backend.elementwise(self._scaled, [pixels]))
-        return images, None if self._labels is None else Tensor(self._labels.take(numbers))
+            pixels = backend.xp.where(mirrored, pixels[..., ::-1], pixels)
+        images = Tensor(backend.elementwise(self._scaled, [pixels]))
+        return images, None if self._labels is None else Tensor(backend.take(self._labels, numbers))
 
     def _scaled(self, pixels: Any) -> Any:
         """0 … 255 -> black … white. Both ends come out exactly, since 255 · (1/255) rounds to 1."""

@@ -90,7 +90,7 @@ class Scatter(Op):
 
     def forward(self, a: Array) -> Array:
         xp = backend_of(a).xp
-        y = xp.zeros(self.shape, a.dtype)
+        y = xp.zeros_like(a, shape=self.shape, order="C")
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
         if any(hasattr(part, "__array__") or isinstance(part, Sequence) for part in parts):
             xp.add.at(y, self.index, a)  # an index array may name one place twice

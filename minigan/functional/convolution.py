@@ -115,7 +115,7 @@ def _first(x: Array) -> Array:
 
 def _kernel_last(w: Array) -> Array:
     """(O, C, KH, KW) -> (KH, KW, C, O), contiguous: no copy for the layers' own weights."""
-    return backend_of(w).xp.ascontiguousarray(w.transpose(2, 3, 1, 0))
+    return backend_of(w).contiguous(w.transpose(2, 3, 1, 0))
 
 
 class Pad(Op):

@@ -37,7 +37,7 @@ def _first_largest(x: Array, y: Array) -> Array:
     """
     xp = backend_of(x).xp
     winner = xp.empty_like(x)
-    undecided = xp.ones(y.shape, bool)
+    undecided = xp.ones_like(y, dtype=bool)
     for piece in range(x.shape[1]):
         here = undecided & (x[:, piece] == y)
         winner[:, piece] = here

@@ -140,7 +140,7 @@ def per_channel(w: Tensor, ndim: int) -> Tensor:
 def channel_rows(x: Array) -> Array:
     """(N, C, …) -> (N·…, C), row after row in memory: no copy if x's channels lie last there."""
     last = (0, *range(2, x.ndim), 1)
-    return backend_of(x).xp.ascontiguousarray(x.transpose(last).reshape(-1, x.shape[1]))
+    return backend_of(x).contiguous(x.transpose(last).reshape(-1, x.shape[1]))
 
 
 def from_channel_rows(rows: Array, shape: tuple[int, ...]) -> Array:

@@ -39,7 +39,7 @@ class Resize(Op):
         backend = backend_of(x)
         p, q = (backend.asarray(matrix.astype(x.dtype)) for matrix in (self.p, self.q))
         n, channels, height, width = x.shape
-        last = backend.xp.ascontiguousarray(x.transpose(0, 2, 3, 1))  # (N, H, W, C)
+        last = backend.contiguous(x.transpose(0, 2, 3, 1))  # (N, H, W, C)
         rows = last.reshape(n, height, width * channels)
         rows = backend.matmul(p, rows)  # (N, OH, W·C)
         places = backend.matmul(q, rows.reshape(n, len(p), width, channels))  # (N, OH, OW, C)

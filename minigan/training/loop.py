@@ -59,8 +59,11 @@ def train(
         """`rows` are what the random numbers of this rank depend on: a recording is for one."""
         return over_ranks(gan.play_round(*loader.batch(chosen)))
 
-    # The batch is gathered in there, so that a GPU can record that together with the round.
-    next_round = gan.backend.compiled(play_round, owner=gan)
+    # The batch is gathered in there, so that a recording holds that together with the round. What
+    # ranks on processors say to each other goes through Python, which a recording leaves out.
+    next_round = play_round
+    if ranks().size == 1 or gan.backend.name != "numpy":
+        next_round = gan.backend.compiled(play_round, owner=gan)
     gan.train()
     refuse_drift(gan, iteration)
     while loader.epoch < epochs:

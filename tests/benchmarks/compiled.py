@@ -1,7 +1,8 @@
 """Measure what machine code brings: python tests/benchmarks/compiled.py --out FILE.json
 
 The same kernels and the same training steps, in turns in one process: formulas run by NumPy, pass
-by pass, and formulas compiled (minigan/backend/numpy/compiler/). Both give the same bits. A turn is
+by pass, and formulas compiled (minigan/backend/numpy/compiler/); a step also recorded and replayed
+(minigan/backend/numpy/replay/). All give the same bits. A turn is
 processor time of the thread that asks, where there is one thread, and wall time where there are
 two; the table has medians. Run it on a machine that has nothing else to do.
 """
@@ -34,10 +35,15 @@ from minigan.gans.wgan_gp import WGANGP
 from minigan.training.command import positive, run_command
 
 Work = Callable[[], Any]
+Ways = dict[str, tuple[bool, Work]]  # each by name: whether the compiler is on, and what is done
 SINGLE = np.dtype("float32")
 
 
-def kernels() -> dict[str, Work]:
+def two_ways(work: Work) -> Ways:
+    return {"compiled": (True, work), "numpy": (False, work)}
+
+
+def kernels() -> dict[str, Ways]:
     """What the layers of perceptrons and their optimizer ask of the backend."""
     backend, rng = get_backend("numpy"), np.random.default_rng(0)
     x, g = (rng.normal(size=(64, 1024)).astype(SINGLE) for _ in range(2))
@@ -58,10 +64,11 @@ def kernels() -> dict[str, Work]:
         "batch norm: backward": lambda: backend.column_affine(g, a, x, b, c),
     }
     found = {f"{name}, 64 × 1024": work for name, work in found.items()}
-    return found | {"Adam, 2,000,000 numbers": adam}
+    found["Adam, 2,000,000 numbers"] = adam
+    return {name: two_ways(work) for name, work in found.items()}
 
 
-def steps() -> dict[str, Work]:
+def steps() -> dict[str, Ways]:
     """A round of a game each."""
     rng = np.random.default_rng(0)
 
@@ -75,28 +82,42 @@ def steps() -> dict[str, Work]:
         "WGAN-GP of perceptrons, 5 × 64": (WGANGP(CRITICS["mlp"]), images(320, 1, 28, 28)),
         "DCGAN 32 × 32, batch 64": (DCGAN(small), images(64, 1, 32, 32)),
     }
-    return {name: partial(gan.step, x) for name, (gan, x) in games.items()}
+    found = {}
+    for name, (gan, x) in games.items():
+        replay = gan.backend.compiled(gan.step)
+        found[name] = two_ways(partial(gan.step, x)) | {"recorded": (True, partial(replay, x))}
+    return found
 
 
-def turns(work: Work, seconds: float, rounds: int, clock: Callable[[], float]) -> dict[bool, Any]:
-    """Seconds a call, compiled and not, a turn after the other."""
+def turns(
+    ways: Ways, seconds: float, rounds: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Seconds a call, each way, a turn after the other."""
     compiler = get_backend("numpy").compiler  # type: ignore[attr-defined]
-    found: dict[bool, list[float]] = {True: [], False: []}
-    for on in (True, False):  # what is made once is made here
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for on, work in ways.values():  # what is made once is made here: a recording is ready by then
         compiler.on = on
-        work()
+        for _ in range(3):
+            work()
     began = time.perf_counter()
     work()
     calls = max(1, int(seconds / max(time.perf_counter() - began, 1e-6)))
     for _ in range(rounds):
-        for on in (True, False):
+        for name, (on, work) in ways.items():
             compiler.on = on
             began = clock()
             for _ in range(calls):
                 work()
-            found[on].append((clock() - began) / calls)
+            found[name].append((clock() - began) / calls)
     compiler.on = True
     return found
+
+
+def quartiles(found: dict[str, list[float]], slow: str, fast: str) -> list[float]:
+    """Median and quartiles of slow ÷ fast, over neighboring turns."""
+    pairs = [a / b for a, b in zip(found[slow], found[fast], strict=True)]
+    at = statistics.quantiles(pairs, n=4) if len(pairs) > 1 else pairs * 3
+    return [round(at[i], 3) for i in (1, 0, 2)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,22 +133,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = time.thread_time if options.threads == 1 else time.perf_counter
     rows = []
     for kind, works in (("kernel", kernels()), ("step", steps())):
-        for name, work in works.items():
+        for name, ways in works.items():
             if options.only not in name:
                 continue
-            found = turns(work, options.seconds, options.rounds, clock)
-            pairs = [plain / made for made, plain in zip(found[True], found[False], strict=True)]
-            quartiles = statistics.quantiles(pairs, n=4) if len(pairs) > 1 else pairs * 3
-            row = {
-                "kind": kind,
-                "name": name,
-                "numpy": statistics.median(found[False]),
-                "compiled": statistics.median(found[True]),
-                "ratio": [round(quartiles[i], 3) for i in (1, 0, 2)],
-            }
+            found = turns(ways, options.seconds, options.rounds, clock)
+            row: dict[str, Any] = {"kind": kind, "name": name}
+            row |= {way: statistics.median(times) for way, times in found.items()}
+            row["ratio"] = quartiles(found, "numpy", "compiled")
+            more = ""
+            if "recorded" in found:
+                row["ratio recorded"] = quartiles(found, "compiled", "recorded")
+                more = f", recorded {row['recorded'] * 1e6:>12,.1f} µs, "
+                more += f"÷ {row['ratio recorded'][0]:.2f}"
             rows.append(row)
             print(f"{name:<42}{row['numpy'] * 1e6:>12,.1f} µs, compiled "
-                  f"{row['compiled'] * 1e6:>12,.1f} µs, ÷ {row['ratio'][0]:.2f}")  # fmt: skip
+                  f"{row['compiled'] * 1e6:>12,.1f} µs, ÷ {row['ratio'][0]:.2f}{more}")  # fmt: skip
     command = "python tests/benchmarks/compiled.py " + " ".join(arguments or sys.argv[1:])
     told = circumstances(command.strip(), options.threads) | {
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from minigan.backend.numpy.arrays import NumpyBackend
 from minigan.data import ImageDataset
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError
@@ -182,6 +183,7 @@ def test_a_checkpoint_by_the_clock(train, tmp_path, monkeypatch, seconds, expect
 
     saved = []
     monkeypatch.setattr(MLPGAN, "play_round", lambda gan, *batch: play_round(*batch))
+    monkeypatch.setattr(NumpyBackend, "compiled", lambda backend, step, owner=None: step)
     monkeypatch.setattr(session.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(
         RunFolder, "save_checkpoint", lambda self, a, plain: saved.append(plain["iteration"])

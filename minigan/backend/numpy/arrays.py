@@ -16,12 +16,14 @@ import numpy as np
 
 from minigan.backend.interface import AdamStep, Array, Backend, RandomStream, Window
 from minigan.backend.layout import as_line, is_dense, same_layout
-from minigan.backend.numpy import adam, convolution, winograd
+from minigan.backend.numpy import adam, convolution, products, winograd
 from minigan.backend.numpy.compiler import Compiler
 from minigan.backend.numpy.random import NumpyStream
+from minigan.backend.numpy.replay.recording import NumpyStep
 from minigan.backend.numpy.threads import Threads
 
 PIECE = 1 << 16  # numbers: 256 KiB of float32. Smaller ones make the threads queue for Python
+LARGE = 2 * PIECE  # numbers: from here on a formula is done piece by piece
 COMPILED = 1 << 12  # numbers: below, a formula's few passes cost less than to find its machine code
 ALONE = 1 << 20  # numbers: up to here, one thread has added up columns before a second one wakes
 WIDE = 2048  # numbers: a row long enough for NumPy's inner loop to run at full speed
@@ -47,7 +49,8 @@ class NumpyBackend(Backend):
         """Nothing to wait for: NumPy returns when it is done."""
 
     def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
-        return step
+        """The step, recorded for each shape of batch: see replay/recording.py."""
+        return NumpyStep(self, step, owner)
 
     def random_stream(self, seed: int, offset: int) -> RandomStream:
         return NumpyStream(seed, offset)
@@ -55,7 +58,7 @@ class NumpyBackend(Backend):
     # ---- element by element ------------------------------------------------------------------
 
     def elementwise(self, function: Callable[..., Array], arrays: Sequence[Any]) -> np.ndarray:
-        size = max([a.size for a in arrays if isinstance(a, np.ndarray)])
+        size = max([a.size for a in arrays if isinstance(a, np.ndarray)], default=0)
         if size < COMPILED:
             return function(*arrays)
         compiled = None
@@ -85,7 +88,7 @@ class NumpyBackend(Backend):
     # ---- sums and products ---------------------------------------------------------------------
 
     def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.matmul(a, b)
+        return products.matmul(self.threads, a, b)
 
     def sum(self, a: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return np.asarray(a.sum(axis=axes, keepdims=keepdims, dtype=a.dtype))
@@ -229,7 +232,7 @@ def _convolutions(window: Window, kernel: tuple[int, ...], places: tuple[int, ..
 def _flat_views(arrays: Sequence[Any]) -> list[Any] | None:
     """The arrays as lines of memory in one common order; None if small, or of unlike layout."""
     for a in arrays:
-        if isinstance(a, np.ndarray) and a.size < 2 * PIECE:
+        if isinstance(a, np.ndarray) and a.size < LARGE:
             return None
     own = [a for a in arrays if isinstance(a, np.ndarray)]
     if not is_dense(own[0]) or not same_layout(own):

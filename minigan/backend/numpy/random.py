@@ -2,7 +2,7 @@
 
 ../../random.py says how a word becomes numbers; here each of its lines is a few passes over arrays.
 
-Next: process.py.
+Next: replay/notes.py.
 """
 
 from __future__ import annotations
