@@ -200,8 +200,8 @@ def machine_flags(parser: Parser) -> None:
     add(
         "--threads",
         type=positive,
-        help="processor threads (default: all that may be used); --threads 1 where other programs "
-        "keep the machine busy, because threads that wait for each other are slower than one",
+        help="processor threads (default: all that may be used); --threads 1 leaves the other "
+        "cores to other programs, and takes about as long beside one that is busy",
     )
 
 
