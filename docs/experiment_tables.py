@@ -104,12 +104,14 @@ def kernels_table(found: Found) -> str:
 def of_ring(found: Found, which: str) -> str:
     """ "RATE: OBJECTIVE", its count; "RATE: A | B", the probability of two counts so unequal.
 
-    Of the usual kernel alone; "RATE, all kernels: …" is of all runs.
+    Of the usual kernel alone; "RATE, all kernels: …" is of all runs. B may have a rate of its own.
     """
-    rate, _, names = which.partition(": ")
-    of = {} if rate.endswith(", all kernels") else {"kernel": usual_kernel(found)}
-    rate = rate.removesuffix(", all kernels")
-    cells = [where(found, objective=name, rate=rate, **of) for name in names.split(" | ")]
+    cells, rate = [], ""
+    for cell in which.split(" | "):
+        own_rate, _, name = cell.rpartition(": ")
+        rate = own_rate or rate
+        of = {} if rate.endswith(", all kernels") else {"kernel": usual_kernel(found)}
+        cells.append(where(found, objective=name, rate=rate.removesuffix(", all kernels"), **of))
     if len(cells) == 1:
         return counted(len(lost(cells[0])), len(cells[0]))
     (a, of_a), (b, of_b) = [(len(lost(runs)), len(runs)) for runs in cells]
@@ -287,13 +289,38 @@ def averages_table(found: Found) -> str:
 
 
 def of_averages(found: Found, which: str) -> str:
-    """ "dcgan 0 12 averaged nearest_training_image .2f" """
-    system, seed, epochs, column, score, spec = which.split(" ")
+    """ "dcgan 0 12 averaged nearest_training_image .2f": a score of one generator.
+
+    "share of statistics dcgan 0 12": how much of what the average is worse than the last weights,
+    by its Fréchet distance, it makes up with statistics of its own.
+    """
+    one = which.removeprefix("share of statistics ")
+    system, seed, epochs, *rest = one.split(" ")
     (run,) = where(found, system=system, seed=int(seed), epochs=int(epochs))
+    if one != which:
+        last, averaged, anew = (run[column]["frechet_distance"] for column in COLUMNS)
+        return f"{(averaged - anew) / (averaged - last):.0%}".replace("%", " %")
+    column, score, spec = rest
     return format(run[column][score], spec)
 
 
-# By the name of the table: the experiment's file, and who makes it.
+# ---------------------------------------------------------------------------------------------
+# The cliff in the DCGAN's loss
+
+
+def cliff_table(found: Found) -> str:
+    """What is left of G's gradient, a row for each seed, and the fake of which D is least sure."""
+    rows = []
+    for seed in several([run["settings"]["seed"] for run in found["runs"]]):
+        cells = [
+            minus(f"{run['share']:.2g} ({run['highest']:.1f})") for run in where(found, seed=seed)
+        ]
+        rows.append([str(seed), *cells])
+    scores = several([run["settings"]["mean score"] for run in found["runs"]])
+    head = ["seed", *(f"mean s = {minus(f'{score:g}')}" for score in scores)]
+    return table(head, ["right"] * len(head), rows)
+
+
 # ---------------------------------------------------------------------------------------------
 # Pictures without labels
 
@@ -356,6 +383,7 @@ def eyes_table(found: Found) -> str:
     return table(head, ["left"] + ["right"] * (len(head) - 1), rows)
 
 
+# By the name of the table: the experiment's file, and who makes it.
 TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "ring": ("ring.json", ring_table),
     "ring-kernels": ("ring.json", kernels_table),
@@ -367,6 +395,7 @@ TABLES: dict[str, tuple[str, Callable[[Found], str]]] = {
     "lsgan-death": ("lsgan.json", lsgan_death_table),
     "eps": ("eps.json", eps_table),
     "averages": ("averages.json", averages_table),
+    "cliff": ("cliff.json", cliff_table),
     "few-pictures": ("few_pictures.json", few_pictures_table),
     "few-losses": ("few_pictures.json", few_losses_table),
     "eyes": ("eyes.json", eyes_table),

@@ -30,6 +30,7 @@ from typing import Any
 
 import experiment_tables
 import scaling_tables
+import speed_tables
 from intervals import half_width, student
 from layout import minus, table
 
@@ -146,6 +147,7 @@ FULL_NAMES = {
 # What performance.md calls those who are measured.
 CONTENDERS = {
     "minigan": "minigan",
+    "minigan-loop": "minigan, the same loop",
     "torch-eager": "torch eager",
     "torch-tuned": "torch tuned",
     "torch-channels-last": "torch channels-last",
@@ -301,10 +303,15 @@ def of_theory(files: Files, where: str) -> str:
     return format(value, spec)
 
 
+def references(files: Files) -> dict[str, Any]:
+    """What examples/evaluate.py --references found of samples that no network drew, by name."""
+    columns = json.loads(files.references.read_text(encoding="utf-8"))["columns"]
+    return dict(columns)
+
+
 def real_images(files: Files) -> dict[str, Any]:
     """A record of real training images in place of a run's samples."""
-    columns = json.loads(files.references.read_text(encoding="utf-8"))["columns"]
-    return {"columns": {LAST: columns["real images"]}}
+    return {"columns": {LAST: references(files)["real images"]}}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -473,10 +480,12 @@ def compiled_table(files: Files) -> str:
 
 
 def steps_table(files: Files) -> str:
-    if (results := files.read("benchmark/benchmark.json")) is None:
+    """Whole steps: perceptrons beside everybody, convolutions beside torch."""
+    found = [files.read(f"{name}/benchmark.json") for name in ("benchmark", "images")]
+    if found[0] is None:
         return earlier_table("steps", files)
     rows = []
-    for case in results["steps"]:
+    for case in [case for results in found if results for case in results["steps"]]:
         name = case["name"]
         for contender, row in case["rows"].items():
             ratio = beside = ""
@@ -507,10 +516,11 @@ def growth_table(files: Files) -> str:
 
 
 def limit_table(files: Files) -> str:
-    if (results := files.read("benchmark/benchmark.json")) is None:
+    results = files.read("benchmark/benchmark.json")
+    if results is None or not results.get("operations"):
         return earlier_table("limit", files)
     rows = []
-    for case in results.get("operations", []):
+    for case in results["operations"]:
         if case["layer"][0] not in ("conv", "conv_transpose"):
             continue
         cells = []
@@ -576,6 +586,30 @@ def paired(records: Sequence[dict[str, Any]]) -> str:
     if not differences:
         return "–"
     return f"{figure(differences, 'frechet_distance')} (n = {len(differences)})"
+
+
+REFERENCES = {  # title: how the scores stand in the cell
+    "Fréchet distance": "{frechet_distance:.2f}",
+    "classifier score": "{classifier_score:.3f}",
+    "modes": "{modes}",
+    "label KL": "{label_kl:.4f}",
+    "precision": "{precision:.3f}",
+    "recall": "{recall:.3f}",
+    "density": "{density:.3f}",
+    "coverage": "{coverage:.3f}",
+    "two-sample (real, drawn)": "{two_sample:.3f} ({two_sample_real:.3f}, {two_sample_fake:.3f})",
+    "Parzen": "{parzen:.1f} ± {parzen_error:.1f}",
+    "nearest": "{nearest_training_image:.3f}",
+}
+
+
+def references_table(files: Files) -> str:
+    """The scores of samples of known faults. Behind the Parzen score is its standard error."""
+    rows = [
+        [name, *(minus(cell.format(**column["scores"])) for cell in REFERENCES.values())]
+        for name, column in references(files).items()
+    ]
+    return table(["samples", *REFERENCES], ["left"] + ["right"] * len(REFERENCES), rows)
 
 
 def features_table(files: Files) -> str:
@@ -644,6 +678,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "limit": limit_table,
     "kill": kill_table,
     "averaging": averaging_table,
+    "references": references_table,
     "features": features_table,
     "scripts": scripts_table,
     "seconds": seconds_table,
@@ -674,6 +709,8 @@ def made_table(files: Files, name: str) -> str:
         file, make = made_elsewhere[name]
         found = files.read(file)
         return make(found) if found is not None else "(This has not been measured yet.)"
+    if name in speed_tables.TABLES:
+        return speed_tables.TABLES[name](files.read)
     return TABLES[name](files) if name in TABLES else earlier_table(name, files)
 
 

@@ -28,6 +28,8 @@ ROOMS = {
     "torch": lambda path: path == "testing/gradients.py",
     "hypothesis": lambda path: path == "testing/strategies.py",
     "llvmlite": lambda path: path == "backend/numpy/compiler/machine.py",
+    "starlette": lambda path: path in ("live/door.py", "live/server.py"),
+    "uvicorn": lambda path: path in ("live/connections.py", "live/server.py"),
     "tensorboardX": lambda path: path.startswith("training/") or path == "compat/tensorboardX.py",
 }
 NEXT = re.compile(r"\bNext: ([\w./]+)")
@@ -213,3 +215,34 @@ def test_importing_minigan_loads_nothing_heavy():
     top = {name.split(".")[0] for name in loaded.split()}
     assert "numpy" in top
     assert top.isdisjoint({"torch", "cupy", "hypothesis", "matplotlib", "PIL", "tqdm", "scipy"})
+
+
+def test_every_module_loads_where_libraries_are_missing():
+    """A Python inside a browser has none of these: they are imported where they are used."""
+    missing = {"lzma", "_lzma", "safetensors", "tqdm", "matplotlib"}
+    program = f"""
+import importlib, pkgutil, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing}:
+            raise ModuleNotFoundError("No module named " + name, name=name)
+
+sys.meta_path.insert(0, Refuse())
+import minigan
+elsewhere = (
+    "minigan.backend.cupy", "minigan.__main__", "minigan.testing.strategies",
+    "minigan.live.connections", "minigan.live.door", "minigan.live.server",
+)
+for module in pkgutil.walk_packages(minigan.__path__, "minigan."):
+    if not module.name.startswith(elsewhere):
+        importlib.import_module(module.name)
+try:
+    importlib.import_module("minigan.data.mnist").mnist()
+except minigan.UserError as error:
+    print(error)
+"""
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "train-images-idx3-ubyte.xz cannot be read: this Python was built without" in done.stdout

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["your_own_op.md", "theory.md", "porting.md", "graph.md"]
+PAGES = ["your_own_op.md", "theory.md", "porting.md", "graph.md", "live.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -336,7 +336,6 @@ FIGURE = re.compile(r"\*{0,2}[−-]?\d[\d,]*\.?\d*( ± [\d.]+)?( %)?\*{0,2}")
 TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 # Tables whose figures were not measured, or that another test compares with what was.
 JOINED = {
-    ("evaluation.md", "samples"),  # tests/evaluation/test_evaluate.py
     ("dcgan.md", "s"),  # tests/gans/test_dcgan.py
     ("reliability.md", "reader"),  # promises, which tests/fuzz/targets.py holds to
 }

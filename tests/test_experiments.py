@@ -96,6 +96,25 @@ def reference():
     return Reference(few("train"), few("test"))
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_cliff_is_as_it_was_kept(seed):
+    script = module("cliff")
+    runs = json.loads((DOCS / "results" / "data" / "cliff.json").read_text())["runs"]
+    kept = {
+        run["settings"]["mean score"]: {name: run[name] for name in ("share", "lowest", "highest")}
+        for run in runs
+        if run["settings"]["seed"] == seed
+    }
+    assert list(kept) == list(script.SCORES)
+    for score, found in kept.items():
+        assert script.share(score, seed) == pytest.approx(found, rel=1e-3)
+        _, scores = script.play("logits", score, seed)
+        assert np.mean(scores) == pytest.approx(score)
+    # Where every fake lies above the cliff nothing is lost; where all lie far below, nearly all.
+    assert script.share(-1.0, 0)["share"] == pytest.approx(1)
+    assert script.share(-100.0, 0)["highest"] < -50 and script.share(-100.0, 0)["share"] < 1e-3
+
+
 def test_first_weights_are_whose_they_are_said_to_be(monkeypatch, reference):
     script = module("first_weights")
     small = replace(
@@ -272,6 +291,20 @@ def test_the_rings_table_counts_runs_with_their_interval():
     ]
     assert tables.of_ring(found, f"{hasty}: non-saturating") == "3 of 4 (30–95 %)"
     assert tables.of_ring(found, f"{hasty}: non-saturating | saturating") == "0.49"
+    both = f"{hasty}: non-saturating | equal rates: saturating"
+    assert tables.of_ring(found, both) == "0.14"
+
+
+def test_the_table_of_averages_has_three_generators_of_a_run():
+    tables = module("experiment_tables")
+    columns = zip(tables.COLUMNS, ((20.0, 0.5), (40.0, 0.25), (25.0, 0.45)), strict=True)
+    scores = {name: {"frechet_distance": d, "precision": p} for name, (d, p) in columns}
+    found = {"runs": [{"settings": {"system": "dcgan", "seed": 0, "epochs": 4}, **scores}]}
+    assert tables.averages_table(found).splitlines()[2:] == [
+        "| DCGAN, 32 maps | 0 | 4 | 20.0 (0.50) | 40.0 (0.25) | 25.0 (0.45) |"
+    ]
+    assert tables.of_averages(found, "dcgan 0 4 averaged precision .1f") == "0.2"
+    assert tables.of_averages(found, "share of statistics dcgan 0 4") == "75 %"
 
 
 def test_the_table_of_first_weights_says_what_was_not_played():

@@ -333,6 +333,7 @@ class DataLoader:
         if self.flip:
             mirrored, numbers = numbers >= len(self.dataset), numbers % len(self.dataset)
         backend = backend_of(numbers)  # which may be noting down what a round does
+        numbers = numbers.astype(np.intp, copy=False)  # 32 bits wide inside a browser
         pixels = backend.take(self._images, numbers)  # (N, C, H, W) -> (B, C, H, W)
         if mirrored is not None:
             mirrored = mirrored[:, None, None, None]

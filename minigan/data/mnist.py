@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import lzma
 import math
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,19 @@ CONTENT = {1: "labels", 3: "images"}  # the number of dimensions tells which
 
 CHUNK = 1 << 20  # bytes decompressed at a time
 
-OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open}
+
+def _open_xz(path: Path) -> Any:
+    try:
+        import lzma  # only here, because not every Python has it: one inside a browser has not
+    except ImportError as error:
+        raise UserError(
+            f"{path} cannot be read: this Python was built without lzma. Give the folder of a set "
+            "whose files are plain or end with .gz"
+        ) from error
+    return lzma.open(path)
+
+
+OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": _open_xz}
 
 
 def mnist(
@@ -124,7 +136,7 @@ def read_idx(path: Path, dimensions: Literal[1, 3], sha256: str | None = None) -
             data = np.empty(math.prod(shape), np.uint8)
             received = _fill(data, file)
             ends_there = not file.read(1)  # this read also checks the sum of a compressed file
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, MemoryError) as error:
+    except _faults_of_files() as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if received < data.size:
         raise UserError(
@@ -140,6 +152,12 @@ def read_idx(path: Path, dimensions: Literal[1, 3], sha256: str | None = None) -
 
 def _open_plain(path: Path) -> BinaryIO:
     return open(path, "rb")
+
+
+def _faults_of_files() -> tuple[type[Exception], ...]:
+    """What reading a file raises; lzma's own error is known only where it was imported."""
+    xz = (sys.modules["lzma"].LZMAError,) if "lzma" in sys.modules else ()
+    return (OSError, EOFError, zlib.error, MemoryError, *xz)
 
 
 def _checked_shape(path: Path, header: bytes, dimensions: Literal[1, 3]) -> tuple[int, ...]:

@@ -110,7 +110,7 @@ class Arguments(NamedTuple):
                 f"{self.function}: {name} must be from 0 to {classes - 1}, and they reach from "
                 f"{array.min()} to {array.max()}"
             )
-        return np.bincount(array.astype(np.int64), minlength=classes)
+        return np.bincount(array.astype(np.intp), minlength=classes)
 
     def labels(self, name: str, labels: Array, of: str, images: Array) -> Array:
         """Labels as an array of shape (N,), one for each row of `images`."""

@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from minigan import nn
 from minigan.backend import Backend, get_backend
@@ -64,6 +62,9 @@ class Judge:
     """The classifier with the packaged weights, as an instrument."""
 
     def __init__(self, backend: str | Backend = "numpy") -> None:
+        from safetensors import SafetensorError  # only here: all else of the scores does without it
+        from safetensors.numpy import load_file
+
         self.backend = get_backend(backend)
         with fork_rng():  # the caller's random numbers are not for weights that are loaded over
             self.classifier = Classifier()

@@ -41,7 +41,7 @@ def reference_samples(
     width. Raises UserError if `count` images are not left, or five of each class.
     """
     pool = train.images[:-VALIDATION]
-    labels = None if train.labels is None else train.labels[: len(pool)]
+    labels = None if train.labels is None else train.labels[: len(pool)].astype(np.intp)
     if labels is None or count > len(pool) or np.bincount(labels, minlength=CLASSES).min() < FEW:
         raise UserError(
             f"reference samples need {count} training images, and {FEW} of each class; "

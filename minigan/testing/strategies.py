@@ -9,7 +9,7 @@
 
 Hypothesis draws arrays of all shapes and memory layouts, and when a test fails it looks for the
 smallest array that fails. minigan's own tests draw from these strategies, too, and
-docs/your_own_op.md tests an op with them.
+docs/your_own_op.md tests an op with them. Next: ../live/protocol.py, the game on a page.
 """
 
 from __future__ import annotations

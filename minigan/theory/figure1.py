@@ -3,11 +3,12 @@
 z is spread evenly over a line. The generator bends that line: where it squeezes z together, x
 becomes dense. The discriminator is p / (p + q) where it has had time to learn, and the generator
 follows its slope upwards, until both densities are one and the discriminator says ½ everywhere.
-Next: ring.py.
+Next: eigenvalues.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -39,14 +40,14 @@ class Moment(NamedTuple):
     jsd: float  # of data and generated, in nats
 
 
-def generated_density(generator: nn.Module) -> Array:
-    """The density of G(z) for z ~ U(-1, 1), over GRID: (P,).
+def generated_density(generator: Callable[[Tensor], Tensor], z: Array = FINE) -> Array:
+    """The density of G(z) for z ~ U(-1, 1), over GRID: (P,), from many z that are evenly apart.
 
     Points at equal steps of z land in the cells of GRID; their histogram is blurred a little,
     since the true density is infinite wherever G turns back.
     """
     with no_grad():
-        x = generator(Tensor(FINE.astype(np.float32)[:, None])).numpy()[:, 0]
+        x = generator(Tensor(z.astype(np.float32)[:, None])).numpy()[:, 0]
     x = np.clip(x, GRID[0], GRID[-1])
     edges = np.append(GRID, GRID[-1] + CELL) - CELL / 2
     heights = np.histogram(x, edges)[0] / (len(x) * CELL)  # (P,)

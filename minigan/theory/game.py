@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from minigan import nn
 from minigan.functional import softplus
-from minigan.gans.penalty import gradient_norms, slope_penalty
+from minigan.gans.base import Losses
+from minigan.gans.penalty import gradient_norms, slope_penalty, squared_gradient_norms
 from minigan.optim import Optimizer
 from minigan.random import Random
 from minigan.tensor import Tensor, no_grad
@@ -57,12 +58,14 @@ def critic_generator_loss(fake: Tensor) -> Tensor:
 
 
 class Objective(NamedTuple):
-    """What the two sides minimize, and how often the discriminator moves in a round."""
+    """What the two sides minimize, and how often each of them moves in a round."""
 
     discriminator_loss: Callable[[Tensor, Tensor], Tensor]  # of the real and the fake scores
     generator_loss: Callable[[Tensor], Tensor]
     penalty: float = 0.0  # λ of the slope penalty
     discriminator_steps: int = 1
+    generator_steps: int = 1
+    r1: float = 0.0  # γ of γ/2 · E[‖∇D(x)‖²] on the data (Mescheder et al. 2018, equation 9)
 
 
 SATURATING = Objective(cross_entropy_loss, saturating_loss)
@@ -92,27 +95,40 @@ class Game:
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         self.real, self.noise = real, noise
 
-    def step(self) -> None:
-        """One round of the game (Goodfellow et al. 2014, algorithm 1)."""
+    def step(self) -> Losses:
+        """One round of the game (Goodfellow et al. 2014, algorithm 1); the last loss of each."""
+        losses: Losses = {}
         for _ in range(self.objective.discriminator_steps):
-            self.discriminator_step()
-        self.generator_step()
+            losses["D loss"] = self.discriminator_step()
+        for _ in range(self.objective.generator_steps):
+            losses["G loss"] = self.generator_step()
+        return losses
 
-    def discriminator_step(self) -> None:
+    def discriminator_step(self) -> Tensor:
         real = self.real(self.batch_size)
         with no_grad():  # what the discriminator learns is not the generator's business
             fake = self.generator(self.noise(self.batch_size))
+        loss = self.discriminator_loss(real, fake)
+        self.discriminator_optimizer.minimize(loss)
+        return loss.detach()
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminator minimizes on these points, penalties included."""
         scores = self.discriminator(real), self.discriminator(fake)
         loss = self.objective.discriminator_loss(*scores)
         if self.objective.penalty:
-            share = Tensor(self.random.uniform((self.batch_size, 1)))
+            share = Tensor(self.random.uniform((len(real), 1), real.dtype))
             between = share * real + (1 - share) * fake
             norms = gradient_norms(self.discriminator, between)
             loss = loss + self.objective.penalty * slope_penalty(norms)
-        self.discriminator_optimizer.minimize(loss)
+        if self.objective.r1:
+            squares = squared_gradient_norms(self.discriminator, real)
+            loss = loss + self.objective.r1 / 2 * squares.mean()
+        return loss
 
-    def generator_step(self) -> None:
+    def generator_step(self) -> Tensor:
         with nn.frozen(self.discriminator):
             fake = self.generator(self.noise(self.batch_size))
             loss = self.objective.generator_loss(self.discriminator(fake))
         self.generator_optimizer.minimize(loss)
+        return loss.detach()

@@ -1,7 +1,7 @@
 """Distributions that are known exactly, and networks small enough to be watched.
 
 On a line and on a plane everything that the theory speaks of can be computed: both densities, the
-best discriminator, the divergence. Next: game.py.
+best discriminator, the divergence. Next: plane.py.
 """
 
 from __future__ import annotations
@@ -81,9 +81,15 @@ class Ring(NamedTuple):
 
 
 def perceptron(
-    inputs: int, outputs: int, *, width: int, activation: nn.Module | None = None
+    inputs: int,
+    outputs: int,
+    *,
+    width: int,
+    layers: int = 2,
+    activation: nn.Module | None = None,
 ) -> nn.Sequential:
-    """Two hidden layers, `width` units each: (N, inputs) -> (N, outputs).
+    """Two hidden layers, or as many as are asked for, `width` units each: (N, inputs) ->
+    (N, outputs).
 
     The activation is LeakyReLU(0.2) unless another module is given. The weights start at
     U(±√(3/inputs of the layer)), with which a linear layer keeps the mean square of what comes in;
@@ -92,13 +98,11 @@ def perceptron(
     generator would begin nearly as a point.
     """
     activation = activation or nn.LeakyReLU(0.2)
-    return nn.Sequential(
-        _linear(inputs, width),
-        activation,
-        _linear(width, width),
-        activation,
-        _linear(width, outputs),
-    )
+    made: list[nn.Module] = []
+    for _ in range(layers):
+        made += [_linear(inputs, width), activation]
+        inputs = width
+    return nn.Sequential(*made, _linear(inputs, outputs))
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:

@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save
 
 from minigan.errors import UserError, did_you_mean
 from minigan.files import atomic_write, leftovers_of, writing
@@ -55,6 +53,8 @@ def save_checkpoint(
     One process may save to a path at a time. At every instant, a crash in the middle included,
     `path` or `<path>.previous` is a whole checkpoint. A full disk is a UserError and leaves both.
     """
+    from safetensors.numpy import save  # only here: all else of training does without it
+
     path = Path(path)
     check_plain(metadata, "metadata")
     arrays = {name: _contiguous(array) for name, array in tensors.items()}
@@ -107,6 +107,8 @@ def previous_of(path: str | os.PathLike[str]) -> Path:
 def _read(path: Path) -> Checkpoint:
     if not os.path.isfile(path):  # a pipe or a device would block or never end
         raise UserError(f"there is no checkpoint file at {path}{_meant(path)}")
+    from safetensors import safe_open
+
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get(HEADER_KEY, "null"))

@@ -14,8 +14,8 @@ WINDOW = 5.0  # seconds that are looked at together
 BUSY = 0.25  # seconds that threads waited for a core, for each second that they ran
 
 WAITING = (
-    "another program holds a core, and threads that share out one product wait for each other: "
-    "--threads 1 may be faster"
+    "another program holds a core, and so threads wait for one: --threads 1 leaves it that core "
+    "and takes about as long"
 )
 
 

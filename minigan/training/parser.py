@@ -36,6 +36,11 @@ def natural(text: str) -> int:
     return _whole_number(text, 0)
 
 
+def port(text: str) -> int:
+    """The number of a port of this machine, or 0 for any that is free, for argparse."""
+    return _whole_number(text, 0, 65_535)
+
+
 def _whole_number(text: str, least: int, most: float = math.inf) -> int:
     try:
         number = int(text)
@@ -98,6 +103,7 @@ def backend_name(text: str) -> str:
 METAVARS: dict[Any, str] = {  # what a flag of each kind takes, as --help says it
     positive: "N",
     natural: "N",
+    port: "N",
     rate: "X",
     fraction: "X",
     decay: "X",

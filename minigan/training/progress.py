@@ -11,13 +11,17 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from tqdm import tqdm
-
 from minigan.training.console import Console
 
 
-class _Bar(tqdm):
-    monitor_interval = 0  # no watching thread: `update` alone decides when to draw
+def _new_bar(**look: Any) -> Any:
+    """A tqdm bar. It is imported here, where one is drawn: all else does without it."""
+    from tqdm import tqdm
+
+    class Bar(tqdm):
+        monitor_interval = 0  # no watching thread: `update` alone decides when to draw
+
+    return Bar(**look)
 
 
 class ProgressBar:
@@ -43,12 +47,12 @@ class ProgressBar:
         self._statistics: Mapping[str, Any] = {}
         self._epoch_began = time.monotonic()
         self._speed = _Speed()
-        self._bar: _Bar | None = None
+        self._bar: Any = None
         notebook = _is_notebook(stream)
         if notebook or self._stream.isatty():
             # A notebook has no width to ask for, and keeps all that was ever written to it.
             look = {"ncols": 100, "mininterval": 1.0} if notebook else {"dynamic_ncols": True}
-            self._bar = _Bar(
+            self._bar = _new_bar(
                 total=total,
                 initial=initial,
                 file=self._stream,
@@ -81,7 +85,6 @@ class ProgressBar:
 
     def _described(self, epoch: int | None) -> str:
         """What stands after the bar: all of it if there is room, or in short as much as fits."""
-        assert self._bar is not None
         room = (self._bar.format_dict["ncols"] or 80) - 23  # percentage, small bar, time left
         speed = self._speed.measure()
         epochs = [f"epoch {epoch}/{self._epochs}"] if epoch and self._epochs else []

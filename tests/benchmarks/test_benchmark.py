@@ -185,3 +185,21 @@ def test_a_contender_that_waits_or_a_stranger_is_noticed():
     watch.note(wall=2.0, waiting=0.0, strangers=1.0)
     watch.note(wall=2.0, waiting=0.5, strangers=0.0)
     assert vars(watch) == {"waiting": 0.25, "strangers": 0.5}
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_the_same_loop_word_for_word_comes_to_the_same_losses(index, tmp_path):
+    from benchmark import difference
+    from contenders.cases import steps
+
+    losses = games(steps(quick=True)[index], tmp_path, ("minigan-loop", "torch-eager"))
+    assert difference(losses["minigan-loop"], losses["torch-eager"]) < 1e-4
+
+
+def test_a_script_with_other_imports_is_not_ported(tmp_path):
+    from contenders.minigan_loop import ported
+
+    script = tmp_path / "script.py"
+    script.write_text("import torch as t\nfrom torch import nn\n")
+    with pytest.raises(ValueError, match="script.py: not once 'import torch'"):
+        ported(script)

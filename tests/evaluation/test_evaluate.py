@@ -294,7 +294,8 @@ def test_the_documents_table_is_what_was_measured():
     page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
     for name, row in measured().items():
         line = next(line for line in page.split("\n") if line.startswith(f"| {name} |"))
-        written = [float(number) for number in re.findall(r"-?\d+\.?\d*", line.split("|", 2)[2])]
+        cells = line.split("|", 2)[2].replace("−", "-")
+        written = [float(number) for number in re.findall(r"-?\d+\.?\d*", cells)]
         shown = row._replace(parzen_sigma=None)._asdict()
         expected = [float(f"{v:{ROWS[k][1]}}") for k, v in shown.items() if v is not None]
         assert written == expected, name

@@ -349,18 +349,13 @@ def test_a_sure_discriminator_stops_the_tutorials_generator_and_not_ours() -> No
     assert lost < 1e-2
 
 
-def test_the_tables_in_the_docs_are_what_comes_out() -> None:
+def test_the_table_in_the_docs_is_what_comes_out() -> None:
     text = (DOCS / "dcgan.md").read_text(encoding="utf-8").replace("−", "-")
     rows = re.findall(r"^\|" + r" *(-\d[-.e\d]*) *\|" + 3 * r" *([-.e\d]+) *\|" + "$", text, re.M)
     assert len(rows) == 8
     for logit, *written in rows:
         assert [f"{value:.3g}" for value in slopes(float(logit))[1:]] == written[1:]
         assert f"{slopes(float(logit))[0]:.4f}" == written[0]
-    (logits,) = re.findall(r"^\| mean s \|(.*)\|$", text, re.M)
-    (shares,) = re.findall(r"^\| share(?: †)? +\|(.*)\|$", text, re.M)
-    for logit, share in zip(logits.split("|"), shares.split("|"), strict=True):
-        measured = [generator_gradient(loss, float(logit)) for loss in ("bce", "logits")]
-        assert measured[0] / measured[1] == pytest.approx(float(share), rel=0.05)
 
 
 def test_the_code_in_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:

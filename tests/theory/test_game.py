@@ -111,7 +111,27 @@ def test_a_round_has_as_many_discriminator_steps_as_it_says(monkeypatch):
     monkeypatch.setattr(Game, "generator_step", lambda self: moves.append("G"))
     small_game(WASSERSTEIN).step()
     small_game(NON_SATURATING).step()
-    assert "".join(moves) == "DDDDDG" + "DG"
+    small_game(NON_SATURATING._replace(generator_steps=2)).step()
+    assert "".join(moves) == "DDDDDG" + "DG" + "DGG"
+
+
+def test_a_round_tells_the_losses_that_it_minimized():
+    play, twin = small_game(SATURATING), small_game(SATURATING)
+    losses = play.step()
+    real, noise = twin.real(32), twin.noise(32)
+    d_loss = game.cross_entropy_loss(*map(twin.discriminator, (real, twin.generator(noise))))
+    assert losses["D loss"].item() == d_loss.item()
+    assert set(losses) == {"D loss", "G loss"} and losses["G loss"].op is None
+
+
+def test_r1_asks_for_a_flat_discriminator_at_the_data():
+    """γ/2 · E[‖∇D(x)‖²], the slopes of D by differences."""
+    play = small_game(SATURATING._replace(r1=0.6))
+    d, x = play.discriminator.to("float64"), Tensor(np.linspace(-1, 1, 9)[:, None])
+    plain = game.cross_entropy_loss(d(x), d(x)).item()
+    slopes = (d(x + 1e-6) - d(x - 1e-6)).numpy() / 2e-6
+    found = play.discriminator_loss(x, x).item()
+    assert found == pytest.approx(plain + 0.3 * (slopes**2).mean(), rel=1e-6)
 
 
 def test_one_seed_is_one_game():

@@ -59,3 +59,5 @@ def test_the_perceptron():
     assert 0.3 < y.std() < 2  # with torch's default weights, 0.1
     smooth = perceptron(1, 1, width=4, activation=nn.Tanh())
     assert [type(layer) for layer in smooth][1::2] == [nn.Tanh, nn.Tanh]
+    assert [layer.weight.shape for layer in perceptron(2, 3, width=8, layers=0)] == [(3, 2)]
+    assert len(perceptron(2, 3, width=8, layers=4)) == 9

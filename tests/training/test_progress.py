@@ -173,7 +173,7 @@ def test_numbers_are_read_only_to_be_shown(monkeypatch, terminal):
 def test_no_thread_watches_the_bar(terminal):
     with ProgressBar(10, stream=terminal[0]) as bar:
         bar.update(5, STATISTICS, images=64)
-        assert vars(module._Bar).get("monitor") is None
+        assert vars(type(bar._bar)).get("monitor") is None
 
 
 def test_a_bar_below_a_cell_of_a_notebook(monkeypatch):

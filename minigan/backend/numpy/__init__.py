@@ -2,6 +2,7 @@
 
     arrays.py        NumpyBackend: the idea, work cut into pieces that fit a cache, and its kernels
     threads.py       the few threads that share out the pieces
+    products.py      a matrix product, shared out by columns or rows
     compiler/        a formula of many passes becomes one loop of machine code, if that is installed
     adam.py          Adam's formula on one piece after another
     convolution.py   a convolution as matrix products of image columns

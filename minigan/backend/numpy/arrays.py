@@ -16,7 +16,7 @@ import numpy as np
 
 from minigan.backend.interface import AdamStep, Array, Backend, RandomStream, Window
 from minigan.backend.layout import as_line, is_dense, same_layout
-from minigan.backend.numpy import adam, convolution, winograd
+from minigan.backend.numpy import adam, convolution, products, winograd
 from minigan.backend.numpy.compiler import Compiler
 from minigan.backend.numpy.random import NumpyStream
 from minigan.backend.numpy.replay.recording import NumpyStep
@@ -50,7 +50,7 @@ class NumpyBackend(Backend):
 
     def compiled(self, step: Callable[..., Any], owner: Any = None) -> Callable[..., Any]:
         """The step, recorded for each shape of batch: see replay/recording.py."""
-        return NumpyStep(self, step, owner) if self.compiler.on else step
+        return NumpyStep(self, step, owner)
 
     def random_stream(self, seed: int, offset: int) -> RandomStream:
         return NumpyStream(seed, offset)
@@ -88,7 +88,7 @@ class NumpyBackend(Backend):
     # ---- sums and products ---------------------------------------------------------------------
 
     def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.matmul(a, b)
+        return products.matmul(self.threads, a, b)
 
     def sum(self, a: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return np.asarray(a.sum(axis=axes, keepdims=keepdims, dtype=a.dtype))

@@ -53,6 +53,9 @@ def keep_freed_memory() -> bool:
 def let_idle_threads_sleep() -> bool:
     """One setting for OpenBLAS, which runs NumPy's matrix products.
 
+    Layers share out their products among our own threads (products.py). Other products, such as an
+    evaluation's, are OpenBLAS's alone.
+
     After a product, OpenBLAS's threads spin for 2²⁸ cycles, 103 ms at 2.6 GHz, in case another
     product comes. (Its FAQ says 2²⁶; its source, THREAD_TIMEOUT 28, and so it is measured.) In
     between, our own threads want the cores that they hold, and on a busy machine other programs do.

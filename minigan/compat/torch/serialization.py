@@ -12,9 +12,6 @@ from collections import OrderedDict
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as arrays_of
-from safetensors.numpy import save as bytes_of
 
 from minigan.backend import backend_of
 from minigan.errors import UserError
@@ -49,6 +46,8 @@ def save(obj: Any, f: Any) -> None:
     State dicts of modules and optimizers are such things. A module is saved as its state dict.
     Raises UserError for anything else.
     """
+    from safetensors.numpy import save as bytes_of  # only here, where a file is written
+
     arrays: dict[str, np.ndarray] = {}
     outline = json.dumps(_outline(obj, "", arrays))
     contents = bytes_of(arrays, metadata={KEY: outline})
@@ -66,6 +65,9 @@ def load(f: Any, map_location: Any = None, **torchs: Any) -> Any:
     are torch's other arguments, such as weights_only, which is always so. Raises UserError for
     a pickle, as torch itself writes, and for anything that is no such file.
     """
+    from safetensors import SafetensorError  # only here, where a file is read
+    from safetensors.numpy import load as arrays_of
+
     name = getattr(f, "name", "the file") if hasattr(f, "read") else str(f)
     contents = f.read() if hasattr(f, "read") else _contents(f)
     if contents[:2] in (b"PK", b"\x80\x02"):

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageOps import exif_transpose
-from tqdm import tqdm
 
 from minigan.data.pictures.sources import File, Source, readable_formats, reason_of
 from minigan.errors import UserError
@@ -64,6 +63,8 @@ class Decoder:
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Images (C, S, S), one for each file that is a picture."""
+        from tqdm import tqdm  # only here: all else of data/ does without it
+
         skipped: list[str] = []
         self.names.clear()
         enlarged = 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from minigan.backend.numpy.threads import Threads, usable_cores
+from minigan.backend.numpy.threads import Share, Threads, usable_cores
 
 
 def test_results_come_in_the_order_of_the_pieces() -> None:
@@ -36,6 +36,44 @@ def test_an_error_in_another_thread_arrives() -> None:
 
     with pytest.raises(ZeroDivisionError, match="piece 3"):
         Threads(2).run(work, range(4))
+
+
+def test_what_no_thread_begins_the_caller_does() -> None:
+    """A thread that does not come to run, because another program holds its core, is not missed."""
+    threads, go_on, began = Threads(2), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        began.set()
+        go_on.wait(20)
+
+    held = Share(hold)
+    threads._pool().put(held)
+    assert began.wait(20)
+    names = threads.run(lambda _: threading.current_thread().name, range(4))
+    go_on.set()
+    held.result()
+    assert names == [threading.current_thread().name] * 4
+
+
+def test_a_share_is_done_once_by_whoever_comes_first() -> None:
+    for _ in range(200):
+        done: list[int] = []
+        share = Share(lambda done=done: done.append(1) or len(done))
+        other = threading.Thread(target=share.take)
+        other.start()
+        assert share.result() == 1
+        other.join()
+        assert done == [1]
+
+
+def test_threads_of_an_old_count_end() -> None:
+    threads = Threads(3)
+    threads.run(abs, [1, 2, 3])
+    old = [t for t in threading.enumerate() if t.name in ("minigan_1", "minigan_2")]
+    threads.set_count(1)
+    for thread in old[-2:]:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -86,6 +124,22 @@ def test_of_two_who_need_single_threaded_products_the_last_puts_the_setting_back
             assert blas_threads() == expected
 
 
+def test_any_thread_may_have_single_threaded_products() -> None:
+    """threadpoolctl 3.8 ignores whoever is not the thread that set a number first."""
+    threads, seen = Threads(2), []
+    threads.set_count(2)
+
+    def train() -> None:
+        with threads.single_threaded_products():
+            seen.append(blas_threads())
+        seen.append(blas_threads())
+
+    other = threading.Thread(target=train)
+    other.start()
+    other.join()
+    assert seen == [{1}, {2}]
+
+
 def test_products_use_no_more_threads_than_we_may() -> None:
     with threadpool_limits(2):
         Threads(1)
@@ -102,5 +156,18 @@ def test_a_fork_after_use_does_not_hang() -> None:
     if child == 0:
         ok = threads.run(np.sqrt, [1.0, 4.0, 9.0]) == [1.0, 2.0, 3.0]
         os._exit(0 if ok else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_within_single_threaded_products_gets_the_setting_back() -> None:
+    threads = Threads(2)
+    with threadpool_limits(2), threads.single_threaded_products():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            os._exit(0 if blas_threads() == {2} and threads._inside == 0 else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0

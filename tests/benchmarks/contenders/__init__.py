@@ -53,6 +53,9 @@ class Entry(NamedTuple):
 
 ENTRIES = {
     "minigan": Entry("minigan_", {}, "the step of minigan.gans, as an example runs it"),
+    "minigan-loop": Entry(
+        "minigan_loop", {}, "torch-eager's own loop, word for word, with minigan for torch"
+    ),
     "torch-eager": Entry("torch_eager", {}, "the training loop as a tutorial writes it"),
     "torch-tuned": Entry(
         "torch_eager",

@@ -94,13 +94,7 @@ class Rival:
         return json.loads(line)
 
     def used(self) -> float:
-        """Processor time of all its threads so far; 0 where the system does not say."""
-        try:
-            text = Path(f"/proc/{self._process.pid}/stat").read_text()
-        except OSError:
-            return 0.0
-        user, system = text.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return seconds_of(self._process.pid)
 
     def close(self) -> None:
         """Let it end: without requests there is nothing left to do."""
@@ -141,11 +135,11 @@ def take_turns(
     for _ in range(rounds):
         for rival in rivals:
             time.sleep(SETTLE if seconds else 0)
-            start, machine = time.perf_counter(), _processor_seconds()
+            start, machine = time.perf_counter(), processor_seconds()
             before = {other.name: other.used() for other in rivals}
             times[rival.name].append(rival.ask("turn", part=part, seconds=seconds)["times"])
             spent = {other.name: other.used() - before[other.name] for other in rivals}
-            strangers += _processor_seconds() - machine - sum(spent.values())
+            strangers += processor_seconds() - machine - sum(spent.values())
             waiting += sum(spent.values()) - spent[rival.name]
             wall += time.perf_counter() - start
     if wall > 1:  # below that, the system's clock of 10 ms says little
@@ -163,7 +157,17 @@ def _memory_share() -> float:
     return available / total
 
 
-def _processor_seconds() -> float:
+def seconds_of(process: int) -> float:
+    """Processor time of all of a process's threads so far; 0 where the system does not say."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return 0.0
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def processor_seconds() -> float:
     """What the processors that we may use have worked so far, for anybody."""
     try:
         lines = Path("/proc/stat").read_text().splitlines()

@@ -286,6 +286,7 @@ def steps(*, quick: bool) -> list[Step]:
         mlp_gan(64),
         mlp_gan(128),
         dcgan(128, 64, 3),
+        dcgan(64, 64, 3),
         dcgan(64, 32, 1),
         wgan_gp(64),
         wgan_gp(64, convolutional=True),

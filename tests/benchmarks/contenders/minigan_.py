@@ -33,14 +33,7 @@ class Contender:
         self.threads, self.pool = threads, ThreadPoolExecutor(threads)
 
     def versions(self) -> dict[str, str]:
-        blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
-        return {
-            "minigan": minigan.__version__,
-            "numpy": np.__version__,
-            "BLAS": ", ".join(f"{b['internal_api']} {b['version']}" for b in blas),
-            "BLAS kernel": ", ".join(str(b.get("architecture")) for b in blas),
-            "threads": ", ".join(str(b["num_threads"]) for b in blas),
-        }
+        return versions()
 
     def operation(self, case: Operation) -> dict[str, Work]:
         names = Names(
@@ -61,6 +54,18 @@ class Contender:
 
     def step(self, case: Step, arrays: dict[str, Any]) -> Game:
         return MiniganGame(case, arrays)
+
+
+def versions() -> dict[str, str]:
+    """minigan, NumPy, and the library that multiplies matrices."""
+    blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return {
+        "minigan": minigan.__version__,
+        "numpy": np.__version__,
+        "BLAS": ", ".join(f"{b['internal_api']} {b['version']}" for b in blas),
+        "BLAS kernel": ", ".join(str(b.get("architecture")) for b in blas),
+        "threads": ", ".join(str(b["num_threads"]) for b in blas),
+    }
 
 
 def _place(array: np.ndarray) -> Tensor:

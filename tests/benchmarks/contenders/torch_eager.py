@@ -27,7 +27,7 @@ class Contender:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         self.tuned = tuned
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.channels_last = channels_last
 
     def versions(self) -> dict[str, str]:
         build = torch.__config__.show()
@@ -41,14 +41,14 @@ class Contender:
 
     def operation(self, case: Operation) -> dict[str, Work]:
         images = len(case.shape) == 4
-        if self.layout is torch.channels_last and not images:
+        if self.channels_last and not images:
             raise UnsupportedError("not an operation on images")
         names = Names(
             nn,
             nn.functional,
             torch.autograd.grad,
             self.place,
-            lambda layer: layer.to(memory_format=self.layout) if images else layer,
+            lambda layer: self.in_layout(layer) if images else layer,
             lambda params: torch.optim.Adam(params, 2e-4, (0.5, 0.999), fused=self.tuned or None),
             lambda target, source: target.copy_(source),
         )
@@ -56,7 +56,12 @@ class Contender:
 
     def place(self, array: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(array)
-        return tensor.contiguous(memory_format=self.layout) if array.ndim == 4 else tensor
+        if self.channels_last and array.ndim == 4:
+            return tensor.contiguous(memory_format=torch.channels_last)
+        return tensor
+
+    def in_layout(self, module: Any) -> Any:
+        return module.to(memory_format=torch.channels_last) if self.channels_last else module
 
     def network(self, layers: Layers, weights: dict[str, np.ndarray]) -> nn.Module:
         network: Any = nn.Sequential(*[make_layer(nn, layer) for layer in layers])
@@ -65,10 +70,10 @@ class Contender:
         state |= {name: own[name] for name in own if name.endswith("num_batches_tracked")}
         network.load_state_dict(state)
         images = any(layer[0].startswith("conv") for layer in layers)
-        return network.to(memory_format=self.layout) if images else network
+        return self.in_layout(network) if images else network
 
     def step(self, case: Step, arrays: dict[str, Any]) -> Game:
-        if self.layout is torch.channels_last and case.flat_images:
+        if self.channels_last and case.flat_images:
             raise UnsupportedError("no images in these networks")
         return TorchGame(self, case, arrays)
 
@@ -152,7 +157,8 @@ class TorchGame:
         return (real_loss + fake_loss).detach(), g_loss.detach()
 
     def wgan_gp_round(self, real: torch.Tensor, draws: Iterator[torch.Tensor]) -> Any:
-        for images in real.chunk(self.case.critic_steps):
+        for start in range(0, len(real), self.case.batch):
+            images = real[start : start + self.case.batch]
             with torch.no_grad():
                 fake = self.generator(next(draws))
             mix = next(draws)

@@ -37,6 +37,12 @@ class NumpyStep(RecordedStep):
 
     array_type, moving = np.ndarray, NumpyStream
 
+    def __call__(self, *arguments: Any) -> Any:
+        with self.backend.threads.single_threaded_products():  # said once, not at each product
+            if not self.backend.compiler.on:
+                return self.step(*arguments)
+            return super().__call__(*arguments)
+
     def settings(self) -> list[Any]:
         return [self.backend.threads.count, self.backend.compiler.on]
 
