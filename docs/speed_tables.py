@@ -45,26 +45,25 @@ def beside_table(read: Read) -> str:
 
 
 def first_run_table(read: Read) -> str:
-    """Installing and running, with and without machine code."""
+    """Installing and running, with and without machine code: seconds of the processor."""
     if (found := read("first-run.json")) is None:
         return NOT_YET
     ways = found["ways"]
     installs = [way["install"] for way in ways.values()]
     rows = [
-        ["installation, s", *[f"{_median(some):.1f}" for some in installs]],
+        ["installation", *[f"{_median(some):.1f}" for some in installs]],
         ["… on the disk, MB", *[f"{some[0]['bytes'] / 1e6:.0f}" for some in installs]],
     ]
     for length in ways["NumPy"]["runs"]:
         steps = length.rpartition(" ")[2]
-        name = "the whole default training" if length == "whole" else f"a run of {steps} iterations"
-        name = name.removesuffix("s") if steps == "1" else name
-        some = [way["runs"][length] for way in ways.values()]
-        rows.append([f"{name}, s", *[f"{_median(each):.2f}" for each in some]])
+        name = f"a run of {steps} iteration{'s' * (steps != '1')}"
+        name = "the whole default training" if length == "whole" else name
+        rows.append([name, *[f"{_median(way['runs'][length]):.2f}" for way in ways.values()]])
     return table(["", "`-e .`", '`-e ".[fast]"`'], ["left", "right", "right"], rows)
 
 
 def _median(runs: list[dict[str, float]]) -> float:
-    return statistics.median(run["seconds"] for run in runs)
+    return statistics.median(run["processor"] for run in runs)
 
 
 def numba_table(read: Read) -> str:

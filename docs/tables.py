@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import experiment_tables
+import live_tables
 import scaling_tables
 import speed_tables
 from intervals import half_width, student
@@ -704,7 +705,7 @@ def of_sentence(files: Files, name: str) -> str:
 
 def made_table(files: Files, name: str) -> str:
     """The table of that name: an experiment's, one of this file, or a transcribed one."""
-    made_elsewhere = experiment_tables.TABLES | scaling_tables.TABLES
+    made_elsewhere = experiment_tables.TABLES | live_tables.TABLES | scaling_tables.TABLES
     if name in made_elsewhere:
         file, make = made_elsewhere[name]
         found = files.read(file)

@@ -149,6 +149,7 @@ def server(thread: GameThread, door: Door) -> uvicorn.Server:
             log_config=None,
             log_level="error",  # requests that make no sense are not worth a line each
             server_header=False,
+            proxy_headers=False,  # nobody stands between
             timeout_graceful_shutdown=1,
         )
     )

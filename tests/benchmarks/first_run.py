@@ -4,7 +4,8 @@
 
 Each way gets a fresh virtual environment, is installed, and runs examples/mnist_gan.py. What is
 told: seconds of each installation (pip keeps nothing from one to the next), what it weighs on the
-disk, and the seconds of each whole run of so many steps, the start of Python included.
+disk, and the seconds of each whole run of so many steps, the start of Python included: by the
+clock, and of the processor, which other programs disturb less.
 
 What is downloaded comes from wherever pip is told to look, so its seconds are this machine's.
 """
@@ -33,7 +34,7 @@ WAYS = {"NumPy": ".", "fast": ".[fast]"}
 
 
 def seconds_of(command: Sequence[Any], folder: Path, threads: int) -> dict[str, float]:
-    """Wall time of a command, and the cores that others used meanwhile."""
+    """Of a command: wall time, processor time, and the cores that others used meanwhile."""
     counts = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     kept = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     before, used = os.times(), processor_seconds()
@@ -47,7 +48,7 @@ def seconds_of(command: Sequence[Any], folder: Path, threads: int) -> dict[str, 
     if done.returncode:
         raise RuntimeError(done.stderr.decode()[-2000:])
     strangers = max(0.0, processor_seconds() - used - own) / wall
-    return {"seconds": round(wall, 3), "strangers": round(strangers, 3)}
+    return {"seconds": round(wall, 3), "processor": round(own, 3), "strangers": round(strangers, 3)}
 
 
 def weight(folder: Path) -> int:

@@ -17,6 +17,7 @@ def test_a_command_s_seconds_are_its_own(first_run, tmp_path):
     code = "import os, time; time.sleep(0.2); assert os.environ['OMP_NUM_THREADS'] == '3'"
     found = first_run.seconds_of([sys.executable, "-c", code], tmp_path, 3)
     assert 0.2 < found["seconds"] < 20 and found["strangers"] >= 0
+    assert 0 <= found["processor"] < found["seconds"] + 1
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         first_run.seconds_of([sys.executable, "-c", "1 / 0"], tmp_path, 1)
 

@@ -27,6 +27,7 @@ from typing import Any
 
 from chromium import Browser
 
+from minigan.errors import UserError
 from minigan.evaluation.circumstances import circumstances
 from minigan.files import atomic_write
 from minigan.live.site import write_site
@@ -76,20 +77,19 @@ def from_server(seconds: float) -> list[dict[str, Any]]:
     place = int(found[1]), found[2]
     rows = []
     try:
-        steering = Client(*place)
         for pages in (0, 1, 10, 50):
-            steering.ask("new", settings={"game": "plane"})
-            steering.ask("play", playing=True)
+            Client(*place).ask("new", settings={"game": "plane"})
+            Client(*place).ask("play", playing=True)
             time.sleep(1)
             clients = [Client(*place) for _ in range(pages)]
-            began, first = time.monotonic(), steering.ask("frame")["round"]
+            began, first = time.monotonic(), Client(*place).ask("frame")["round"]
             threads = [
                 threading.Thread(target=one.look, args=(began + seconds,)) for one in clients
             ]
             for thread in threads:
                 thread.start()
             time.sleep(max(0.0, began + seconds - time.monotonic()))
-            rounds = steering.ask("frame")["round"] - first
+            rounds = Client(*place).ask("frame")["round"] - first
             took = time.monotonic() - began
             for thread in threads:
                 thread.join()
@@ -183,6 +183,8 @@ def in_browser(pyodide: Path, seconds: float) -> dict[str, Any]:
                 complaints = browser.complaints()
             finally:
                 browser.close()
+    if complaints:
+        raise UserError(f"the page has complained: {complaints}")
     return {
         "Chromium": version,
         "Pyodide": json.loads((pyodide / "pyodide-lock.json").read_text())["info"]["version"],
@@ -191,7 +193,6 @@ def in_browser(pyodide: Path, seconds: float) -> dict[str, Any]:
         "digits": {"seconds": took, "rounds": rounds, "rounds a second": rounds / took},
         "bytes of a first visit": kinds(asked),
         "bytes of all files": kinds(written),
-        "complaints of the console": complaints,
     }
 
 

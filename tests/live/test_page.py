@@ -44,6 +44,12 @@ def test_the_page_loads_nothing_from_elsewhere():
             assert [link for link in found if "www.w3.org" not in link] == [], name
 
 
+@pytest.mark.parametrize("name", sorted({*MODULES, "style.css"} - {"connection.js", "worker.js"}))
+def test_no_line_is_too_long_to_be_read(name):
+    lines = (PAGE / name).read_text("utf-8").splitlines()
+    assert [line for line in lines if len(line) > 100] == []
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_imports_what_another_exports(name):
     for names, whole, source in IMPORT.findall(MODULES[name]):
@@ -135,7 +141,9 @@ def mixed(color: str, ground: str, share: float) -> str:
 @pytest.mark.parametrize("lamp", ["blue", "orange"])
 def test_words_can_be_read_in_the_line_that_is_lit(theme, color, lamp):
     colors = themes()[theme]
-    (share,) = re.findall(r"li\.now \{ background: color-mix\(in srgb, var\(--lamp\) (\d+)%", STYLE)
+    (share,) = re.findall(
+        r"li\.now \{\s+background: color-mix\(in srgb, var\(--lamp\) (\d+)%", STYLE
+    )
     ground = mixed(colors[lamp], colors["sunk"], int(share) / 100)
     assert contrast(colors[color], ground) >= 4.5
 

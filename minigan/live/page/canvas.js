@@ -21,14 +21,33 @@ export function sharp(canvas, draw) {
     context.clearRect(0, 0, width, height);
     draw(context, width, height);
   };
-  canvas.redraw = () => { asked ||= requestAnimationFrame(now); };
-  canvas.redrawNow = () => { cancelAnimationFrame(asked); now(); };
+  canvas.redraw = () => {
+    asked ||= requestAnimationFrame(now);
+  };
+  canvas.redrawNow = () => {
+    cancelAnimationFrame(asked);
+    now();
+  };
   sizes.observe(canvas);
   return canvas;
 }
 
-const NAMES = ["paper", "card", "sunk", "rule", "edge", "ink", "soft", "blue", "orange", "green",
-  "purple", "point", "sky", "sand"];
+const NAMES = [
+  "paper",
+  "card",
+  "sunk",
+  "rule",
+  "edge",
+  "ink",
+  "soft",
+  "blue",
+  "orange",
+  "green",
+  "purple",
+  "point",
+  "sky",
+  "sand",
+];
 
 /** The colors of style.css, as they are now: light or dark. */
 export const colors = {};
@@ -41,7 +60,7 @@ function read() {
   letters = style.getPropertyValue("--sans");
 }
 
-/** From 0 (sand: "generated") over ½ (paper: "cannot tell") to 1 (sky: "data"): 256 times r, g, b. */
+/** From 0 (sand, "generated") over ½ (paper, "cannot tell") to 1 (sky, "data"): 256 × (r, g, b). */
 function scale() {
   const [low, middle, high] = ["sand", "card", "sky"].map((name) => rgb(colors[name]));
   const table = new Uint8ClampedArray(256 * 3);

@@ -6,17 +6,38 @@ import { element, find, fixed, number, svg, whole } from "./elements.js";
 import { known, term } from "./explain.js";
 
 const LOOKS = {
-  "D loss": ["blue", []], "G loss": ["orange", []], "D(x)": ["ink", []], "D(G(z))": ["orange", [5, 3]],
-  KL: ["purple", [6, 3]], JS: ["green", []], floor: ["soft", [2, 3]], distance: ["green", []], penalty: ["purple", [6, 3]],
+  "D loss": ["blue", []],
+  "G loss": ["orange", []],
+  "D(x)": ["ink", []],
+  "D(G(z))": ["orange", [5, 3]],
+  KL: ["purple", [6, 3]],
+  JS: ["green", []],
+  floor: ["soft", [2, 3]],
+  distance: ["green", []],
+  penalty: ["purple", [6, 3]],
 };
-const SPARE = [["green", []], ["purple", []], ["soft", [5, 3]]];
-const LOG2 = Math.log(2), LOG4 = Math.log(4);
+const SPARE = [
+  ["green", []],
+  ["purple", []],
+  ["soft", [5, 3]],
+];
+const LOG2 = Math.log(2),
+  LOG4 = Math.log(4);
 
 /** Where the losses of an objective rest when D cannot tell: [curve, value, how it is written]. */
 const RESTS = {
-  "non-saturating": [["D loss", LOG4, "log 4"], ["G loss", LOG2, "log 2"]],
-  saturating: [["D loss", LOG4, "log 4"], ["G loss", -LOG2, "−log 2"]],
-  "least squares": [["D loss", 1 / 4, "1/4"], ["G loss", 1 / 8, "1/8"]],
+  "non-saturating": [
+    ["D loss", LOG4, "log 4"],
+    ["G loss", LOG2, "log 2"],
+  ],
+  saturating: [
+    ["D loss", LOG4, "log 4"],
+    ["G loss", -LOG2, "−log 2"],
+  ],
+  "least squares": [
+    ["D loss", 1 / 4, "1/4"],
+    ["G loss", 1 / 8, "1/8"],
+  ],
 };
 
 export class Charts {
@@ -24,7 +45,11 @@ export class Charts {
     this.game = game;
     this.hover = null;
     const room = find("curves");
-    this.losses = this.card("losses", "Losses", (name) => !["KL", "JS"].includes(name) && !name.startsWith("D("));
+    this.losses = this.card(
+      "losses",
+      "Losses",
+      (name) => !["KL", "JS"].includes(name) && !name.startsWith("D("),
+    );
     this.apart = this.card("JS", "How far apart", (name) => ["KL", "JS"].includes(name), "nats");
     this.opinion = this.card("opinion", "What D says", (name) => name.startsWith("D("));
     this.answers = this.answersCard();
@@ -36,8 +61,22 @@ export class Charts {
   card(help, title, mine, unit = "") {
     const legend = element("div", { class: "legend" });
     const canvas = element("canvas", { class: "chart", role: "img", "aria-label": title });
-    const card = element("section", { class: "card" },
-      element("header", {}, element("h2", {}, term(help, title), unit && element("span", { class: "small" }, ` in `, term("nats", unit))), legend), canvas);
+    const card = element(
+      "section",
+      { class: "card" },
+      element(
+        "header",
+        {},
+        element(
+          "h2",
+          {},
+          term(help, title),
+          unit && element("span", { class: "small" }, ` in `, term("nats", unit)),
+        ),
+        legend,
+      ),
+      canvas,
+    );
     const chart = { card, legend, canvas, mine, title };
     sharp(canvas, (context, width, height) => this.draw(chart, context, width, height));
     canvas.addEventListener("pointermove", ({ offsetX }) => this.point(chart, offsetX));
@@ -63,7 +102,9 @@ export class Charts {
   /** The curves of a chart: [{name, column, color, dash}]. */
   series({ mine }) {
     let spare = 0;
-    return this.game.curves.names.map((name, i) => ({ name, column: i + 1 })).filter(({ name }) => mine(name))
+    return this.game.curves.names
+      .map((name, i) => ({ name, column: i + 1 }))
+      .filter(({ name }) => mine(name))
       .map((one) => {
         const [color, dash] = LOOKS[one.name] ?? SPARE[spare++ % SPARE.length];
         return { ...one, color, dash };
@@ -81,9 +122,23 @@ export class Charts {
   say(chart) {
     const row = this.rowAt(chart);
     const series = this.series(chart);
-    if (chart.legend.children.length !== series.length || chart.named !== String(series.map(({ name }) => name))) {
+    if (
+      chart.legend.children.length !== series.length ||
+      chart.named !== String(series.map(({ name }) => name))
+    ) {
       chart.named = String(series.map(({ name }) => name));
-      chart.legend.replaceChildren(...series.map(({ name, color, dash }) => element("span", {}, sign(color, dash), known(name) ? term(name, name) : name, " ", element("b", {}))));
+      chart.legend.replaceChildren(
+        ...series.map(({ name, color, dash }) =>
+          element(
+            "span",
+            {},
+            sign(color, dash),
+            known(name) ? term(name, name) : name,
+            " ",
+            element("b", {}),
+          ),
+        ),
+      );
     }
     series.forEach(({ column, name }, i) => {
       const value = row?.[column] ?? this.measured(name) ?? this.lastOf(column);
@@ -101,14 +156,17 @@ export class Charts {
   }
 
   lastOf(column) {
-    return this.game.curves.rows.findLast((row) => row[0] <= this.frame.round && row[column] !== null && row[column] !== undefined)?.[column];
+    return this.game.curves.rows.findLast(
+      (row) => row[0] <= this.frame.round && row[column] !== null && row[column] !== undefined,
+    )?.[column];
   }
 
   rowAt(chart) {
     if (chart.at === undefined || chart.at === null) return null;
     const { rows } = this.game.curves;
     let best = null;
-    for (const row of rows) if (best === null || Math.abs(row[0] - chart.at) < Math.abs(best[0] - chart.at)) best = row;
+    for (const row of rows)
+      if (best === null || Math.abs(row[0] - chart.at) < Math.abs(best[0] - chart.at)) best = row;
     return best;
   }
 
@@ -120,7 +178,10 @@ export class Charts {
   point(chart, offsetX) {
     const [first, last] = this.span();
     const { left, right } = margins(chart.canvas.clientWidth);
-    chart.at = offsetX === null ? null : first + Math.min(1, Math.max(0, (offsetX - left) / (right - left))) * (last - first);
+    chart.at =
+      offsetX === null
+        ? null
+        : first + Math.min(1, Math.max(0, (offsetX - left) / (right - left))) * (last - first);
     this.say(chart);
     chart.canvas.redraw();
   }
@@ -150,7 +211,13 @@ export class Charts {
     context.fillText(whole(first), left, bottom + 5);
     context.textAlign = "right";
     context.fillText(whole(last), right, bottom + 5);
-    this.rest(context, rests.filter(([, value]) => value >= low && value <= high), y, left, right);
+    this.rest(
+      context,
+      rests.filter(([, value]) => value >= low && value <= high),
+      y,
+      left,
+      right,
+    );
     context.save();
     context.beginPath();
     context.rect(left, top - 4, right - left + 1, bottom - top + 8);
@@ -158,7 +225,10 @@ export class Charts {
     for (const one of series) line(context, rows, one, x, y, this.frame.round);
     context.restore();
     const now = Math.round(x(chart.at ?? this.frame.round)) + 0.5;
-    context.strokeStyle = faint(colors.ink, chart.at === null || chart.at === undefined ? 0.45 : 0.9);
+    context.strokeStyle = faint(
+      colors.ink,
+      chart.at === null || chart.at === undefined ? 0.45 : 0.9,
+    );
     context.lineWidth = 1;
     context.beginPath();
     context.moveTo(now, top - 3);
@@ -167,7 +237,11 @@ export class Charts {
     if (chart.at !== null && chart.at !== undefined) {
       context.fillStyle = colors.ink;
       context.textAlign = now > width / 2 ? "right" : "left";
-      context.fillText(`round ${whole(this.rowAt(chart)?.[0] ?? chart.at)}`, now + (now > width / 2 ? -5 : 5), bottom + 5);
+      context.fillText(
+        `round ${whole(this.rowAt(chart)?.[0] ?? chart.at)}`,
+        now + (now > width / 2 ? -5 : 5),
+        bottom + 5,
+      );
     }
   }
 
@@ -194,10 +268,28 @@ export class Charts {
   // ------------------------------------------------------------------ how D's answers are spread
 
   answersCard() {
-    const canvas = element("canvas", { class: "chart", role: "img", "aria-label": "How D’s answers are spread" });
-    const legend = element("div", { class: "legend" }, element("span", {}, sign("ink", []), "data"), element("span", {}, sign("orange", []), "generated"));
-    const card = element("section", { class: "card" }, element("header", {}, element("h2", {}, term("answers", "D’s answers")), legend), canvas);
-    sharp(canvas, (context, width, height) => this.frame?.scores && answers(context, width, height, this.frame.scores));
+    const canvas = element("canvas", {
+      class: "chart",
+      role: "img",
+      "aria-label": "How D’s answers are spread",
+    });
+    const legend = element(
+      "div",
+      { class: "legend" },
+      element("span", {}, sign("ink", []), "data"),
+      element("span", {}, sign("orange", []), "generated"),
+    );
+    const card = element(
+      "section",
+      { class: "card" },
+      element("header", {}, element("h2", {}, term("answers", "D’s answers")), legend),
+      canvas,
+    );
+    sharp(
+      canvas,
+      (context, width, height) =>
+        this.frame?.scores && answers(context, width, height, this.frame.scores),
+    );
     return { card, canvas };
   }
 
@@ -205,9 +297,24 @@ export class Charts {
 
   valueCard() {
     const legend = element("div", { class: "legend" });
-    const canvas = element("canvas", { class: "chart gauge", role: "img", "aria-label": "V and its bound" });
+    const canvas = element("canvas", {
+      class: "chart gauge",
+      role: "img",
+      "aria-label": "V and its bound",
+    });
     const sums = element("p", { class: "small sums" }, " ");
-    const card = element("section", { class: "card" }, element("header", {}, element("h2", {}, term("value", "V"), ", and ", term("bound", "its bound")), legend), canvas, sums);
+    const card = element(
+      "section",
+      { class: "card" },
+      element(
+        "header",
+        {},
+        element("h2", {}, term("value", "V"), ", and ", term("bound", "its bound")),
+        legend,
+      ),
+      canvas,
+      sums,
+    );
     sharp(canvas, (context, width, height) => this.drawValue(context, width, height));
     return { card, legend, canvas, sums };
   }
@@ -215,10 +322,23 @@ export class Charts {
   showValue(found) {
     const { legend, canvas, sums } = this.value;
     if (!found) return;
-    const parts = [["blue", "V(D, G)", found.value], ["green", "−log 4 + 2 JSD", found.bound]];
-    legend.replaceChildren(...parts.map(([color, name, value]) => element("span", {}, sign(color, []), name, " ", element("b", {}, fixed(value, 3)))));
-    sums.textContent = `Of ${whole(found.samples)} samples; Σ p = ${fixed(found.sum_p, 4)}, Σ q = ${fixed(found.sum_q, 4)}; KL ${number(found.kl)}, JS ${number(found.js)}, its floor ${number(found.js_floor, 2)} nats.`;
-    canvas.setAttribute("aria-label", `V is ${fixed(found.value, 3)}; its bound, with the best D, is ${fixed(found.bound, 3)}; the least is −1.386`);
+    const parts = [
+      ["blue", "V(D, G)", found.value],
+      ["green", "−log 4 + 2 JSD", found.bound],
+    ];
+    legend.replaceChildren(
+      ...parts.map(([color, name, value]) =>
+        element("span", {}, sign(color, []), name, " ", element("b", {}, fixed(value, 3))),
+      ),
+    );
+    const both = `Σ p = ${fixed(found.sum_p, 4)}, Σ q = ${fixed(found.sum_q, 4)}`;
+    const floor = number(found.js_floor, 2);
+    const apart = `KL ${number(found.kl)}, JS ${number(found.js)}, its floor ${floor} nats`;
+    sums.textContent = `Of ${whole(found.samples)} samples; ${both}; ${apart}.`;
+    canvas.setAttribute(
+      "aria-label",
+      `V is ${fixed(found.value, 3)}; its bound, with the best D, is ${fixed(found.bound, 3)}`,
+    );
     this.found = found;
     canvas.redraw();
   }
@@ -226,7 +346,8 @@ export class Charts {
   drawValue(context, width, height) {
     const [low, high] = [-2.3, 0.15];
     const { left, right } = { left: 14, right: width - 14 };
-    const x = (value) => left + ((Math.max(low, Math.min(high, value)) - low) / (high - low)) * (right - left);
+    const x = (value) =>
+      left + ((Math.max(low, Math.min(high, value)) - low) / (high - low)) * (right - left);
     const y = height * 0.46;
     context.font = font(11.5);
     context.fillStyle = colors.sunk;
@@ -264,7 +385,11 @@ export class Charts {
     context.fillStyle = colors.green;
     context.fillText("D*", x(bound) + (far ? 0 : bound > value ? 12 : -12), y - 12);
     context.fillStyle = colors.blue;
-    context.fillText(value < low ? `V = ${fixed(value, 2)}` : "this D", x(value) + (far ? (value < low ? 24 : 0) : bound > value ? -18 : 18), y - 12);
+    context.fillText(
+      value < low ? `V = ${fixed(value, 2)}` : "this D",
+      x(value) + (far ? (value < low ? 24 : 0) : bound > value ? -18 : 18),
+      y - 12,
+    );
   }
 }
 
@@ -276,7 +401,10 @@ function answers(context, width, height, { edges, real, fake, kind }) {
   const x = (value) => left + ((value - low) / (high - low)) * (right - left);
   const most = Math.max(1, ...real, ...fake);
   const y = (count) => bottom - (count / most) * (bottom - top);
-  for (const [counts, color] of [[real, colors.ink], [fake, colors.orange]]) {
+  for (const [counts, color] of [
+    [real, colors.ink],
+    [fake, colors.orange],
+  ]) {
     context.beginPath();
     context.moveTo(x(edges[0]), bottom);
     counts.forEach((count, i) => {
@@ -293,7 +421,16 @@ function answers(context, width, height, { edges, real, fake, kind }) {
   context.font = font(11.5);
   context.fillStyle = colors.soft;
   context.textBaseline = "top";
-  for (const [value, text] of kind === "score" ? [[low, number(low, 2)], [high, number(high, 2)]] : [[0, "0: generated"], [0.5, "½"], [1, "1: data"]]) {
+  for (const [value, text] of kind === "score"
+    ? [
+        [low, number(low, 2)],
+        [high, number(high, 2)],
+      ]
+    : [
+        [0, "0: generated"],
+        [0.5, "½"],
+        [1, "1: data"],
+      ]) {
     context.textAlign = value === low ? "left" : value === high ? "right" : "center";
     context.fillText(text, x(value), bottom + 5);
   }
@@ -301,7 +438,14 @@ function answers(context, width, height, { edges, real, fake, kind }) {
 
 function marker(context, x, y, color, diamond) {
   context.beginPath();
-  if (diamond) for (const [dx, dy] of [[0, -8], [7, 0], [0, 8], [-7, 0]]) context.lineTo(x + dx, y + dy);
+  if (diamond)
+    for (const [dx, dy] of [
+      [0, -8],
+      [7, 0],
+      [0, 8],
+      [-7, 0],
+    ])
+      context.lineTo(x + dx, y + dy);
   else context.arc(x, y, 6, 0, 2 * Math.PI);
   context.closePath();
   context.fillStyle = color;
@@ -312,19 +456,31 @@ function marker(context, x, y, color, diamond) {
 }
 
 function sign(color, dash) {
-  return svg("svg", { viewBox: "0 0 22 8", "aria-hidden": "true" }, svg("path", { d: "M0 4h22", stroke: `var(--${color})`, "stroke-width": 2.5, "stroke-dasharray": dash.join(" ") || "none" }));
+  return svg(
+    "svg",
+    { viewBox: "0 0 22 8", "aria-hidden": "true" },
+    svg("path", {
+      d: "M0 4h22",
+      stroke: `var(--${color})`,
+      "stroke-width": 2.5,
+      "stroke-dasharray": dash.join(" ") || "none",
+    }),
+  );
 }
 
-const margins = (width) => ({ left: 40, right: width - 38 }); // names of lines of rest: at the right
+/** The lines of rest have their names at the right. */
+const margins = (width) => ({ left: 40, right: width - 38 });
 
 /** Room for all but the few largest values, and for the lines of rest. */
 function limits(rows, series, rests, { mine }) {
   const values = [];
-  for (const { column } of series) for (const row of rows) if (Number.isFinite(row[column])) values.push(row[column]);
+  for (const { column } of series)
+    for (const row of rows) if (Number.isFinite(row[column])) values.push(row[column]);
   values.sort((a, b) => a - b);
   let low = values[Math.floor(values.length * 0.005)] ?? 0;
   let high = values[Math.ceil(values.length * 0.995) - 1] ?? 1;
-  for (const [name, value] of rests) if (name !== "floor") [low, high] = [Math.min(low, value), Math.max(high, value)];
+  for (const [name, value] of rests)
+    if (name !== "floor") [low, high] = [Math.min(low, value), Math.max(high, value)];
   if (mine("JS") || mine("D(x)")) low = 0;
   if (mine("D(x)") && !mine("D loss")) high = 1;
   const more = (high - low) * 0.08 || 0.5;
@@ -334,7 +490,8 @@ function limits(rows, series, rests, { mine }) {
 function ticks(context, low, high, y, left, right) {
   const rough = (high - low) / 3.2;
   const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((part) => part * unit).find((size) => size >= rough * 0.98) ?? 10 * unit;
+  const step =
+    [1, 2, 2.5, 5, 10].map((part) => part * unit).find((size) => size >= rough * 0.98) ?? 10 * unit;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / unit === 2.5 ? 1 : 0));
   context.font = font(11.5);
   context.textBaseline = "middle";

@@ -13,7 +13,8 @@ function dress(made, attributes, inside) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+    else if (value !== false && value !== null && value !== undefined)
+      made.setAttribute(name, value);
   }
   made.append(...inside.flat().filter((part) => part !== null && part !== undefined));
   return made;
@@ -28,7 +29,8 @@ export function number(value, digits = 3) {
   const size = Math.abs(value);
   let text;
   if (size >= 1000 && size < 1e7) text = Math.round(value).toLocaleString("en");
-  else if (size !== 0 && (size < 1e-3 || size >= 1e7)) text = value.toExponential(Math.max(digits - 2, 0));
+  else if (size !== 0 && (size < 1e-3 || size >= 1e7))
+    text = value.toExponential(Math.max(digits - 2, 0));
   else text = value.toPrecision(digits);
   return text.replace("-", "−");
 }

@@ -50,7 +50,9 @@ function show(host) {
     ...(entry.from ? [element("p", { class: "from" }, entry.from)] : []),
   );
   bubble.hidden = false;
-  const focus = host.matches("button, input, select") ? host : host.querySelector("button, input, select");
+  const focus = host.matches("button, input, select")
+    ? host
+    : host.querySelector("button, input, select");
   focus?.setAttribute("aria-describedby", "explanation");
   put(bubble, host);
 }
@@ -68,7 +70,9 @@ function put(bubble, host) {
 function hide() {
   clearTimeout(timer);
   find("explanation").hidden = true;
-  shown?.parentNode?.querySelectorAll('[aria-describedby="explanation"]').forEach((it) => it.removeAttribute("aria-describedby"));
+  shown?.parentNode
+    ?.querySelectorAll('[aria-describedby="explanation"]')
+    .forEach((it) => it.removeAttribute("aria-describedby"));
   shown = null;
 }
 
@@ -80,20 +84,34 @@ export function listen() {
     const host = hostOf(event.target);
     clearTimeout(timer);
     if (host && host !== shown) timer = setTimeout(show, DELAY, host);
-    else if (!host && shown && !event.target.closest?.("#explanation")) timer = setTimeout(hide, DELAY);
+    else if (!host && shown && !event.target.closest?.("#explanation"))
+      timer = setTimeout(hide, DELAY);
   });
-  document.addEventListener("pointerdown", ({ pointerType }) => { pointer = pointerType; });
+  document.addEventListener("pointerdown", ({ pointerType }) => {
+    pointer = pointerType;
+  });
   document.addEventListener("focusin", ({ target }) => {
     const host = hostOf(target);
     if (host && target.matches(":focus-visible")) show(host);
     else if (shown && !host) hide();
   });
-  document.addEventListener("focusout", () => { if (shown) timer = setTimeout(hide, DELAY); });
+  document.addEventListener("focusout", () => {
+    if (shown) timer = setTimeout(hide, DELAY);
+  });
   document.addEventListener("click", ({ target }) => {
     const host = hostOf(target);
-    if (host?.matches(".term") || (host && pointer === "touch" && target.closest("label"))) show(host);
+    if (host?.matches(".term") || (host && pointer === "touch" && target.closest("label")))
+      show(host);
     else if (shown && !host && !target.closest?.("#explanation")) hide();
   });
-  document.addEventListener("keydown", ({ key }) => { if (shown && key !== "Tab") hide(); });
-  addEventListener("scroll", () => { if (shown) hide(); }, { passive: true }); // it stays where it was put
+  document.addEventListener("keydown", ({ key }) => {
+    if (shown && key !== "Tab") hide();
+  });
+  addEventListener(
+    "scroll",
+    () => {
+      if (shown) hide();
+    },
+    { passive: true },
+  ); // it stays where it was put
 }

@@ -8,7 +8,7 @@ const FINE = 192; // how many colors across: more than the grid has, and smooth
 const image = document.createElement("canvas");
 image.width = image.height = FINE;
 
-/** What 0, ½ and 1 of the color scale stand for: probabilities as they are, scores by their range. */
+/** What the ends of the color scale stand for: probabilities as they are, scores by their range. */
 export function rangeOf({ values, kind }) {
   if (kind !== "score") return [0, 1];
   const [low, high] = [quantile(values, 0.04), quantile(values, 0.96)];
@@ -53,7 +53,10 @@ export function contour(context, values, level, left, top, size) {
   ];
   const crossing = (a, b) => (level - a) / (b - a);
   // Beyond its last middles the grid goes on as it is there.
-  const value = (row, column) => values[Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1)];
+  const value = (row, column) =>
+    values[
+      Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1)
+    ];
   for (let r = -1; r < rows; r++) {
     for (let c = -1; c < columns; c++) {
       const [a, b] = [value(r, c), value(r, c + 1)]; // below: left, right

@@ -3,16 +3,31 @@
 import { colors } from "./canvas.js";
 import { element, find, whole } from "./elements.js";
 
-const TYPES = ["video/mp4;codecs=avc1", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
+const TYPES = [
+  "video/mp4;codecs=avc1",
+  "video/webm;codecs=vp9",
+  "video/webm;codecs=vp8",
+  "video/webm",
+];
 const CAPTION = 34; // CSS pixels below the picture
 
 /** What it was: it stands below the picture, and in the file's name. */
 function caption({ game, settings, round }) {
-  return [settings.data ?? game, settings.objective, `seed ${settings.seed ?? 0}`, `round ${whole(round)}`].filter(Boolean);
+  return [
+    settings.data ?? game,
+    settings.objective,
+    `seed ${settings.seed ?? 0}`,
+    `round ${whole(round)}`,
+  ].filter(Boolean);
 }
 
 function fileName(frame, ending) {
-  const words = ["minigan", frame.settings.data ?? frame.game, `seed${frame.settings.seed ?? 0}`, `round${frame.round}`];
+  const words = [
+    "minigan",
+    frame.settings.data ?? frame.game,
+    `seed${frame.settings.seed ?? 0}`,
+    `round${frame.round}`,
+  ];
   return `${words.join("-").replace(/[^\w.-]+/g, "_")}.${ending}`;
 }
 
@@ -29,7 +44,11 @@ function compose(target, stage, frame) {
   context.textBaseline = "middle";
   context.textAlign = "center";
   context.fillStyle = colors.soft;
-  context.fillText(`minigan · ${caption(frame).join(" · ")}`, width / 2, stage.height + (CAPTION * ratio) / 2);
+  context.fillText(
+    `minigan · ${caption(frame).join(" · ")}`,
+    width / 2,
+    stage.height + (CAPTION * ratio) / 2,
+  );
 }
 
 function save(blob, name) {
@@ -41,10 +60,12 @@ function save(blob, name) {
 export function savePicture(stage, frame) {
   const target = element("canvas");
   compose(target, stage, frame);
-  return new Promise((done) => target.toBlob((blob) => {
-    save(blob, fileName(frame, "png"));
-    done();
-  }, "image/png"));
+  return new Promise((done) =>
+    target.toBlob((blob) => {
+      save(blob, fileName(frame, "png"));
+      done();
+    }, "image/png"),
+  );
 }
 
 /** A button that begins a film and ends it; hidden where the browser cannot record. */
@@ -53,9 +74,14 @@ export class Film {
     this.stage = stage;
     this.target = element("canvas");
     this.button = find("film");
-    this.type = globalThis.MediaRecorder && this.target.captureStream && TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+    this.type =
+      globalThis.MediaRecorder &&
+      this.target.captureStream &&
+      TYPES.find((type) => MediaRecorder.isTypeSupported(type));
     this.button.hidden = !this.type;
-    this.button.addEventListener("click", () => (this.recorder ? this.recorder.stop() : this.begin()));
+    this.button.addEventListener("click", () =>
+      this.recorder ? this.recorder.stop() : this.begin(),
+    );
   }
 
   /** Another frame was drawn; while a film is made, it goes into it. */
@@ -68,12 +94,18 @@ export class Film {
     if (!this.frame) return;
     compose(this.target, this.stage, this.frame);
     const pieces = [];
-    this.recorder = new MediaRecorder(this.target.captureStream(30), { mimeType: this.type, videoBitsPerSecond: 8e6 });
+    this.recorder = new MediaRecorder(this.target.captureStream(30), {
+      mimeType: this.type,
+      videoBitsPerSecond: 8e6,
+    });
     this.recorder.addEventListener("dataavailable", ({ data }) => pieces.push(data));
     this.recorder.addEventListener("stop", () => {
       this.recorder = null;
       this.label();
-      save(new Blob(pieces, { type: this.type.split(";")[0] }), fileName(this.frame, this.type.includes("mp4") ? "mp4" : "webm"));
+      save(
+        new Blob(pieces, { type: this.type.split(";")[0] }),
+        fileName(this.frame, this.type.includes("mp4") ? "mp4" : "webm"),
+      );
     });
     this.recorder.start(1000);
     this.label();

@@ -8,7 +8,10 @@ const MOST_ROWS = 3000; // of the curves that are kept here
 /** Every other row, and all that hold something that is measured seldom. */
 function thinned(rows) {
   const usual = rows[rows.length - 1].filter((value) => value !== null).length;
-  return rows.filter((row, i) => i % 2 === 0 || i === rows.length - 1 || row.filter((value) => value !== null).length > usual);
+  return rows.filter(
+    (row, i) =>
+      i % 2 === 0 || i === rows.length - 1 || row.filter((value) => value !== null).length > usual,
+  );
 }
 
 export class Game {
@@ -16,7 +19,7 @@ export class Game {
   constructor(connection) {
     this.connection = connection;
     this.hello = null;
-    this.frame = null; // the last one, arrays decoded; parts that were not asked for stay from before
+    this.frame = null; // the last one, decoded; parts that were not asked for stay from before
     this.curves = { names: [], rows: [] };
     this.era = null;
     this.listeners = { frame: [], error: [], settings: [] };
@@ -68,8 +71,8 @@ export class Game {
     return rows.length ? rows[rows.length - 1][0] : -1;
   }
 
-  /** Take in a frame: its rows are joined to those that are here. One of a game that has stopped and
-      that lacks what is seldom asked for in play is followed by one that has it, if `whole`. */
+  /** Take in a frame: its rows are joined to those that are here. One of a game that has stopped
+      and that lacks what is seldom asked for in play is followed by one that has it, if `whole`. */
   take(frame, { whole = true } = {}) {
     if (this.frame && frame.serial < this.frame.serial && frame.era === this.frame.era) return;
     const other = frame.era !== this.era;
@@ -92,7 +95,8 @@ export class Game {
 
   join({ curves }) {
     if (!curves) return;
-    if (String(curves.names) !== String(this.curves.names)) this.curves = { names: curves.names, rows: [] };
+    if (String(curves.names) !== String(this.curves.names))
+      this.curves = { names: curves.names, rows: [] };
     const first = curves.rows[0]?.[0];
     const { rows } = this.curves;
     if (first !== undefined) while (rows.length && rows[rows.length - 1][0] >= first) rows.pop();
@@ -129,7 +133,8 @@ export class Game {
       if (this.busy) continue;
       const after = this.stale ? undefined : this.frame?.serial;
       const frame = await this.next({ after, since: this.asking(), wants: this.wants() });
-      if (!frame) await new Promise((done) => setTimeout(done, 1500)); // the engine is away
+      if (!frame)
+        await new Promise((done) => setTimeout(done, 1500)); // the engine is away
       else if (!frame.unchanged && !this.busy) {
         this.take(frame);
       }

@@ -8,7 +8,17 @@ const [LEAST, MOST] = [-6, 2]; // powers of ten at the ends of a bar
 export class Gradients {
   constructor() {
     this.rows = element("div", { class: "bars" });
-    this.card = element("section", { class: "card gradients" }, element("header", {}, element("h2", {}, term("gradients", "Gradients, layer by layer")), element("p", { class: "small" }, "norm: 1e−6 … 100")), this.rows);
+    this.card = element(
+      "section",
+      { class: "card gradients" },
+      element(
+        "header",
+        {},
+        element("h2", {}, term("gradients", "Gradients, layer by layer")),
+        element("p", { class: "small" }, "norm: 1e−6 … 100"),
+      ),
+      this.rows,
+    );
   }
 
   show({ gradients }) {
@@ -29,6 +39,14 @@ export class Gradients {
   row({ player, name, shape }) {
     const bar = element("span", { class: "bar", "aria-hidden": "true" }, element("span"));
     bar.style.setProperty("--lamp", player === "G" ? "var(--orange)" : "var(--blue)");
-    return [element("span", { class: `who ${player.toLowerCase()}` }, `${player} ${name} (${shape.join(", ")})`), bar, element("span", { class: "number" }, "–")];
+    return [
+      element(
+        "span",
+        { class: `who ${player.toLowerCase()}` },
+        `${player} ${name} (${shape.join(", ")})`,
+      ),
+      bar,
+      element("span", { class: "number" }, "–"),
+    ];
   }
 }

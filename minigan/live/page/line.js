@@ -5,7 +5,10 @@ import { colors, faint, font } from "./canvas.js";
 import { fixed, number } from "./elements.js";
 import { rangeOf } from "./field.js";
 
-const LEFT = 34, RIGHT = 34, TOP = 22, BOTTOM = 18;
+const LEFT = 34,
+  RIGHT = 34,
+  TOP = 22,
+  BOTTOM = 18;
 
 export const LAYERS = [
   { name: "real", label: "data p", on: true, mark: "dotted", help: "data" },
@@ -27,7 +30,14 @@ function frameOf(frame, width, height, layers) {
   const bottom = layers.map ? TOP + (height - TOP - BOTTOM) * 0.68 : height - BOTTOM;
   const [low, high] = span(frame.densities);
   return {
-    low, high, bottom, top: TOP, left: LEFT, right: width - RIGHT, floor: height - BOTTOM, x,
+    low,
+    high,
+    bottom,
+    top: TOP,
+    left: LEFT,
+    right: width - RIGHT,
+    floor: height - BOTTOM,
+    x,
     across: (value) => LEFT + ((value - low) / (high - low)) * (width - LEFT - RIGHT),
   };
 }
@@ -49,17 +59,35 @@ export function draw(context, width, height, frame, layers, view) {
   const { densities, curve } = frame;
   let most = 0;
   for (const value of densities.data) most = Math.max(most, value);
-  const up = (value) => place.bottom - Math.min(value / (most * 1.6), 1.02) * (place.bottom - place.top);
-  const [least, largest] = curve?.kind === "score" ? rangeOf({ values: curve.D, kind: "score" }) : [0, 1];
-  const share = (value) => place.bottom - ((value - least) / (largest - least)) * (place.bottom - place.top);
-  grid(context, place, share, most, curve?.kind === "score" ? [least, (least + largest) / 2, largest].map((value) => [value, number(value, 2)]) : [[0, "0"], [0.5, "½"], [1, "1"]]);
+  const up = (value) =>
+    place.bottom - Math.min(value / (most * 1.6), 1.02) * (place.bottom - place.top);
+  const [least, largest] =
+    curve?.kind === "score" ? rangeOf({ values: curve.D, kind: "score" }) : [0, 1];
+  const share = (value) =>
+    place.bottom - ((value - least) / (largest - least)) * (place.bottom - place.top);
+  grid(
+    context,
+    place,
+    share,
+    most,
+    curve?.kind === "score"
+      ? [least, (least + largest) / 2, largest].map((value) => [value, number(value, 2)])
+      : [
+          [0, "0"],
+          [0.5, "½"],
+          [1, "1"],
+        ],
+  );
   context.save();
   context.beginPath();
   context.rect(place.left, place.top - 6, place.right - place.left, place.bottom - place.top + 7);
   context.clip();
-  if (layers.fake) trace(context, place, densities.x, densities.generated, up, colors.orange, 2, [], 0.2);
-  if (layers.real) trace(context, place, densities.x, densities.data, up, colors.ink, 2, [2, 3], 0.07);
-  if (curve?.best && layers.best) trace(context, place, densities.x, curve.best, share, colors.blue, 1.6, [6, 4]);
+  if (layers.fake)
+    trace(context, place, densities.x, densities.generated, up, colors.orange, 2, [], 0.2);
+  if (layers.real)
+    trace(context, place, densities.x, densities.data, up, colors.ink, 2, [2, 3], 0.07);
+  if (curve?.best && layers.best)
+    trace(context, place, densities.x, curve.best, share, colors.blue, 1.6, [6, 4]);
   if (curve && layers.D) trace(context, place, densities.x, curve.D, share, colors.blue, 2.6);
   context.restore();
   if (layers.map && frame.map) map(context, place, frame.map);
@@ -127,8 +155,10 @@ function grid(context, place, share, most, ticks) {
 /** z, spread evenly below, and lines to its x above. */
 function map(context, place, { z, x }) {
   const top = place.bottom + 20;
-  const low = Math.min(...z), high = Math.max(...z);
-  const from = (value) => place.left + (0.14 + (0.72 * (value - low)) / (high - low)) * (place.right - place.left);
+  const low = Math.min(...z),
+    high = Math.max(...z);
+  const from = (value) =>
+    place.left + (0.14 + (0.72 * (value - low)) / (high - low)) * (place.right - place.left);
   context.save();
   context.beginPath();
   context.rect(place.left, top, place.right - place.left, place.floor - top + 1);
@@ -165,9 +195,13 @@ export function place({ line }, px, py) {
 export function readout(frame, layers, view) {
   const { densities, curve } = frame;
   if (!densities) return "";
-  if (!view.pointer) return `p: the data; q: the generator’s density, of ${frame.divergences?.samples?.toLocaleString("en") ?? "many"} samples`;
+  if (!view.pointer) return "p: the density of the data; q: the generator’s";
   const at = nearest(densities.x, view.pointer[0]);
-  const words = [`x = ${fixed(view.pointer[0], 2)}`, `p = ${fixed(densities.data[at], 3)}`, `q = ${fixed(densities.generated[at], 3)}`];
+  const words = [
+    `x = ${fixed(view.pointer[0], 2)}`,
+    `p = ${fixed(densities.data[at], 3)}`,
+    `q = ${fixed(densities.generated[at], 3)}`,
+  ];
   if (curve) words.push(`${curve.kind === "score" ? "score s" : "D"} = ${fixed(curve.D[at], 2)}`);
   if (curve?.best) words.push(`D* = ${fixed(curve.best[at], 2)}`);
   return words.join(" · ");
@@ -181,10 +215,15 @@ function nearest(x, value) {
 export function words(frame) {
   const { densities, curve } = frame;
   if (!densities) return [];
-  const rows = [["the data are densest at x", peak(densities.x, densities.data)], ["the generator draws most at x", peak(densities.x, densities.generated)]];
+  const rows = [
+    ["the data are densest at x", peak(densities.x, densities.data)],
+    ["the generator draws most at x", peak(densities.x, densities.generated)],
+  ];
   if (curve?.best) {
     let most = 0;
-    for (let i = 0; i < curve.D.length; i++) if (densities.data[i] + densities.generated[i] > 0.02) most = Math.max(most, Math.abs(curve.D[i] - curve.best[i]));
+    for (let i = 0; i < curve.D.length; i++)
+      if (densities.data[i] + densities.generated[i] > 0.02)
+        most = Math.max(most, Math.abs(curve.D[i] - curve.best[i]));
     rows.push(["D is off D* by at most (where p + q > 0.02)", fixed(most, 2)]);
   }
   return rows;

@@ -11,7 +11,8 @@ export function written({ game, began, settings, journal, round }) {
   for (const [name, value] of Object.entries(began ?? settings)) {
     if (name === "game") continue;
     if (name !== "points") parts.set(name, String(value));
-    else if ((began ?? settings).data === "drawn") parts.set(name, value.map((point) => point.join(",")).join(";"));
+    else if ((began ?? settings).data === "drawn")
+      parts.set(name, value.map((point) => point.join(",")).join(";"));
   }
   if (journal.length) parts.set("journal", JSON.stringify(journal));
   parts.set("round", String(round));
@@ -40,7 +41,11 @@ export function read(hash, descriptors) {
 
 function valueOf(kind, text) {
   if (kind === "number" || kind === "integer") return Number(text);
-  if (kind === "points") return text.split(";").filter(Boolean).map((pair) => pair.split(",").map(Number));
+  if (kind === "points")
+    return text
+      .split(";")
+      .filter(Boolean)
+      .map((pair) => pair.split(",").map(Number));
   return text;
 }
 

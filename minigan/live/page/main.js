@@ -1,8 +1,8 @@
 // The page: it finds the engine, and shows each frame to all that is on the screen.
 //
-// connection.js asks the engine, wherever it is; game.js keeps what it answered. Then: stage.js (with
-// plane.js, line.js, images.js), model.js, charts.js, gradients.js, eigenvalues.js, source.js,
-// transport.js, slow.js, settings.js, link.js, film.js.
+// connection.js asks the engine, wherever it is; game.js keeps what it answered. Then: stage.js
+// (with plane.js, line.js, images.js), model.js, charts.js, gradients.js, eigenvalues.js,
+// source.js, transport.js, slow.js, settings.js, link.js, film.js.
 
 import { Charts } from "./charts.js";
 import { connect } from "./connection.js";
@@ -21,7 +21,11 @@ import { Stage } from "./stage.js";
 import { Transport } from "./transport.js";
 
 const SELDOM = 280; // milliseconds between two looks at what costs more: divergences, gradients
-const WHERE = { server: "trains on this machine", browser: "trains in this browser", watch: "a run, to look at" };
+const WHERE = {
+  server: "trains on this machine",
+  browser: "trains in this browser",
+  watch: "a run, to look at",
+};
 
 let message = 0;
 
@@ -29,15 +33,39 @@ let message = 0;
 function say(text, action = null) {
   const line = find("message");
   clearTimeout(message);
-  line.replaceChildren(text, ...(action ? [element("button", { type: "button", onclick: () => { line.hidden = true; action.then(); } }, action.text)] : []));
+  line.replaceChildren(
+    text,
+    ...(action
+      ? [
+          element(
+            "button",
+            {
+              type: "button",
+              onclick: () => {
+                line.hidden = true;
+                action.then();
+              },
+            },
+            action.text,
+          ),
+        ]
+      : []),
+  );
   line.hidden = false;
-  message = setTimeout(() => { line.hidden = true; }, action ? 12_000 : 7000);
+  message = setTimeout(
+    () => {
+      line.hidden = true;
+    },
+    action ? 12_000 : 7000,
+  );
 }
 
 async function begin() {
   listen();
   const words = learnWords();
-  const connection = await connect((text) => { find("waiting").textContent = text; });
+  const connection = await connect((text) => {
+    find("waiting").textContent = text;
+  });
   const game = new Game(connection);
   game.on("error", (error) => {
     find("waiting").textContent = error; // seen if there is no picture yet
@@ -61,8 +89,18 @@ class Page {
     this.eigenvalues = new Eigenvalues(game);
     this.source = new Source();
     find("insides").append(this.source.card);
-    find("more").append(this.charts.value.card, this.charts.answers.card, this.gradients.card, this.eigenvalues.card);
-    this.slow = new SlowMotion(game, { stage: this.stage, model: this.model, source: this.source, linesPerSecond: () => this.transport.linesPerSecond() });
+    find("more").append(
+      this.charts.value.card,
+      this.charts.answers.card,
+      this.gradients.card,
+      this.eigenvalues.card,
+    );
+    this.slow = new SlowMotion(game, {
+      stage: this.stage,
+      model: this.model,
+      source: this.source,
+      linesPerSecond: () => this.transport.linesPerSecond(),
+    });
     this.transport = new Transport(game, this.slow);
     this.settings = new Settings(game, { change: (name, value) => this.change(name, value) });
     this.film = new Film(find("plot"));
@@ -85,14 +123,17 @@ class Page {
     const { where } = game.hello;
     const watching = where === "watch";
     find("where").textContent = `${WHERE[where] ?? ""} · minigan ${game.hello.version}`;
-    find("game").replaceChildren(...game.hello.games.map(({ name, label }) => element("option", { value: name }, label)));
+    find("game").replaceChildren(
+      ...game.hello.games.map(({ name, label }) => element("option", { value: name }, label)),
+    );
     find("game").disabled = watching || game.hello.games.length < 2;
     document.body.classList.toggle("watching", watching);
     const first = await game.ask("frame", { wants: [] });
     if (!first) return;
     game.take(first, { whole: false });
     if (!(await this.follow(location.hash))) await game.look();
-    if (watching) this.source.empty("This is a run of another program: it is looked at here, and not played.");
+    if (watching)
+      this.source.empty("This is a run of another program: it is looked at here, and not played.");
     else this.transport.begin();
     find("waiting").hidden = true;
   }
@@ -107,14 +148,16 @@ class Page {
     }
     if (!link) return false;
     if (!(await this.begin(link))) return false;
-    if (this.game.hello.where === "server") history.replaceState(null, "", location.pathname); // a reload goes on
+    // From a server, a reload goes on; with the link it would begin the game anew, for all tabs.
+    if (this.game.hello.where === "server") history.replaceState(null, "", location.pathname);
     return true;
   }
 
   async begin({ settings, journal = [], round = 0 }) {
     if (this.slow.running) this.slow.stop();
     const begun = await this.game.command("new", { settings, journal });
-    if (begun && round > 0) await this.game.command("play", { playing: true, speed: null, until: round });
+    if (begun && round > 0)
+      await this.game.command("play", { playing: true, speed: null, until: round });
     return begun;
   }
 
@@ -123,14 +166,19 @@ class Page {
     const { frame } = game;
     const live = game.descriptors.find((one) => one.name === name)?.live;
     const before = this.link();
-    const done = live ? await game.command("change", { change: { [name]: value } })
+    const done = live
+      ? await game.command("change", { change: { [name]: value } })
       : await this.begin({ settings: { game: frame.game, ...frame.settings, [name]: value } });
-    if (!done) this.settings.show(frame); // as it was
+    if (!done)
+      this.settings.show(frame); // as it was
     else if (!live) this.offerUndo(before);
   }
 
   offerUndo(before) {
-    say("The game has begun anew.", { text: "Undo", then: () => this.begin(links.read(before, () => this.game.descriptors)) });
+    say("The game has begun anew.", {
+      text: "Undo",
+      then: () => this.begin(links.read(before, () => this.game.descriptors)),
+    });
   }
 
   link() {
@@ -164,7 +212,17 @@ class Page {
     if (caption.dataset.objective === what) return;
     caption.dataset.objective = what;
     const entry = known(`objective:${objective}`);
-    caption.replaceChildren(...(entry?.formula ? [term(`objective:${objective}`, entry.title), ...entry.formula.flatMap((formula) => [" ", element("span", { class: formula[0].toLowerCase() }, formula)])] : [this.game.hello.games.find(({ name }) => name === this.game.frame.game)?.help ?? ""]));
+    caption.replaceChildren(
+      ...(entry?.formula
+        ? [
+            term(`objective:${objective}`, entry.title),
+            ...entry.formula.flatMap((formula) => [
+              " ",
+              element("span", { class: formula[0].toLowerCase() }, formula),
+            ]),
+          ]
+        : [this.game.hello.games.find(({ name }) => name === this.game.frame.game)?.help ?? ""]),
+    );
   }
 
   show(frame) {
@@ -187,7 +245,11 @@ class Page {
     if (!frame.playing || now - (this.told ?? 0) > 1000) {
       this.told = now;
       const rows = [["round", whole(frame.round)], ...this.numbers(frame), ...this.stage.words()];
-      find("summary").replaceChildren(...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value))));
+      find("summary").replaceChildren(
+        ...rows.map(([name, value]) =>
+          element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)),
+        ),
+      );
     }
     if (frame.playing || this.slow.running) this.moved = true;
     else if (frame.round !== this.announced || this.moved) {
@@ -195,7 +257,9 @@ class Page {
       this.announcing = setTimeout(() => {
         this.announced = frame.round;
         this.moved = false;
-        find("announcer").textContent = `Round ${frame.round}. ${this.numbers(frame).map(([name, value]) => `${name} ${value}`).join(", ")}.`;
+        find("announcer").textContent = `Round ${frame.round}. ${this.numbers(frame)
+          .map(([name, value]) => `${name} ${value}`)
+          .join(", ")}.`;
       }, 600);
     }
   }
@@ -203,7 +267,13 @@ class Page {
   numbers(frame) {
     const { names } = this.game.curves;
     const rows = names.map((name, i) => [name, number(this.charts.lastOf(i + 1), 3)]);
-    return frame.divergences ? [...rows.filter(([name]) => name !== "KL" && name !== "JS"), ["KL (nats)", number(frame.divergences.kl)], ["JS (nats)", number(frame.divergences.js)]] : rows;
+    return frame.divergences
+      ? [
+          ...rows.filter(([name]) => name !== "KL" && name !== "JS"),
+          ["KL (nats)", number(frame.divergences.kl)],
+          ["JS (nats)", number(frame.divergences.js)],
+        ]
+      : rows;
   }
 
   listen() {
@@ -215,7 +285,9 @@ class Page {
     find("picture").addEventListener("click", () => savePicture(find("plot"), this.game.frame));
     addEventListener("hashchange", () => this.follow(location.hash));
     const narrow = matchMedia("(max-width: 759px)");
-    const fold = () => { find("controls").open = !narrow.matches; };
+    const fold = () => {
+      find("controls").open = !narrow.matches;
+    };
     narrow.addEventListener("change", fold);
     fold();
   }
@@ -224,7 +296,9 @@ class Page {
     const link = new URL(this.link(), location.href).href;
     try {
       await navigator.clipboard.writeText(link);
-      say("The link is copied. Whoever opens it sees the same game, to the last bit, at this round.");
+      say(
+        "The link is copied. Whoever opens it sees the same game, to the last bit, at this round.",
+      );
     } catch {
       history.replaceState(null, "", link);
       say("The link stands in the address bar.");

@@ -8,14 +8,26 @@ import { colors, faint, font } from "./canvas.js";
 import { fixed, number } from "./elements.js";
 import { contour, paint, rangeOf } from "./field.js";
 
-const TOP = 20, BOTTOM = 20, GAP = 38;
+const TOP = 20,
+  BOTTOM = 20,
+  GAP = 38;
 
 /** Room for the numbers at the left, and for the scale of colors at the right. */
 const sides = (width) => (width < 460 ? [22, 30] : [30, 58]);
 
 export const LAYERS = [
-  { name: "map", kind: "one of", choices: [["D", "D"], ["best", "D*"], ["both", "side by side"],
-    ["gap", "D − D*"], ["none", "none"]], on: "D" },
+  {
+    name: "map",
+    kind: "one of",
+    choices: [
+      ["D", "D"],
+      ["best", "D*"],
+      ["both", "side by side"],
+      ["gap", "D − D*"],
+      ["none", "none"],
+    ],
+    on: "D",
+  },
   { name: "real", label: "data", on: true, mark: "ink", help: "data" },
   { name: "fake", label: "generated", on: true, mark: "point", help: "generator" },
   { name: "manifold", label: "G’s grid", on: false, mark: "grid", help: "manifold" },
@@ -31,7 +43,8 @@ export function wants(layers) {
   return parts;
 }
 
-const extentOf = (frame) => frame.field?.extent ?? frame.best?.extent ?? frame.extent ?? [-3, 3, -3, 3];
+const extentOf = (frame) =>
+  frame.field?.extent ?? frame.best?.extent ?? frame.extent ?? [-3, 3, -3, 3];
 
 /** The squares of the picture: {left, top, size, show: what of, title}. */
 function squares(width, height, layers, kind) {
@@ -47,9 +60,21 @@ function squares(width, height, layers, kind) {
     ];
   }
   const size = Math.min(tall, width - start - end);
-  const titles = { D: kind === "score" ? "s(x), D’s score of each place" : "D(x), what D says of each place", best: "D*(x) = p / (p + q), the best D for this G",
-    gap: "D − D*, where D is wrong", none: "" };
-  return [{ left: (width - start - end - size) / 2 + start, top: TOP, size, show: layers.map, title: titles[layers.map] }];
+  const titles = {
+    D: kind === "score" ? "s(x), D’s score of each place" : "D(x), what D says of each place",
+    best: "D*(x) = p / (p + q), the best D for this G",
+    gap: "D − D*, where D is wrong",
+    none: "",
+  };
+  return [
+    {
+      left: (width - start - end - size) / 2 + start,
+      top: TOP,
+      size,
+      show: layers.map,
+      title: titles[layers.map],
+    },
+  ];
 }
 
 /** A grid comes by itself, or with words on it. */
@@ -57,12 +82,24 @@ const gridOf = (part) => (ArrayBuffer.isView(part) ? part : part.values);
 
 /** What is to be painted, and the numbers at the ends of its scale. */
 function shownField(show, frame) {
-  if (show === "D") return frame.field && { values: frame.field.values, range: rangeOf(frame.field), kind: frame.field.kind };
-  if (show === "best") return frame.best && { values: gridOf(frame.best), range: [0, 1], kind: "probability" };
+  if (show === "D")
+    return (
+      frame.field && {
+        values: frame.field.values,
+        range: rangeOf(frame.field),
+        kind: frame.field.kind,
+      }
+    );
+  if (show === "best")
+    return frame.best && { values: gridOf(frame.best), range: [0, 1], kind: "probability" };
   if (show === "gap" && frame.field && frame.best && frame.field.kind !== "score") {
     const best = gridOf(frame.best);
     const values = frame.field.values.map((value, i) => value - best[i]);
-    return { values: Object.assign(values, { shape: frame.field.values.shape }), range: [-1, 1], kind: "gap" };
+    return {
+      values: Object.assign(values, { shape: frame.field.values.shape }),
+      range: [-1, 1],
+      kind: "gap",
+    };
   }
   return null;
 }
@@ -85,7 +122,8 @@ export function draw(context, width, height, frame, layers, view) {
     if (field) lay(context, field, panel);
     if (layers.manifold && frame.manifold) manifold(context, frame.manifold, x, y);
     if (layers.real) points(context, frame.samples?.real, x, y, panel, colors.ink, 2.1, 0.62);
-    if (layers.fake) points(context, view.fake ?? frame.samples?.fake, x, y, panel, colors.point, 2.9, 0.95);
+    if (layers.fake)
+      points(context, view.fake ?? frame.samples?.fake, x, y, panel, colors.point, 2.9, 0.95);
     if (layers.arrows && frame.arrows) arrows(context, frame.arrows, x, y, size);
     context.restore();
     axes(context, extent, panel, x, y);
@@ -99,7 +137,10 @@ export function draw(context, width, height, frame, layers, view) {
 function lay(context, { values, range, kind }, { left, top, size }) {
   paint(context, values, range, left, top, size);
   const middle = (range[0] + range[1]) / 2;
-  const levels = kind === "gap" ? [-0.5, 0.5] : [0.25, 0.75].map((part) => range[0] + part * (range[1] - range[0]));
+  const levels =
+    kind === "gap"
+      ? [-0.5, 0.5]
+      : [0.25, 0.75].map((part) => range[0] + part * (range[1] - range[0]));
   context.lineWidth = 0.7;
   context.strokeStyle = faint(colors.ink, 0.28);
   context.beginPath();
@@ -117,11 +158,15 @@ function points(context, values, x, y, { left, top, size }, color, radius, alpha
   if (!values) return;
   const scale = Math.min(1.35, Math.max(0.75, size / 460));
   const r = radius * scale;
-  const fill = faint(color, alpha), rim = faint(colors.card, 0.7);
+  const fill = faint(color, alpha),
+    rim = faint(colors.card, 0.7);
   context.lineWidth = 0.8;
   for (let i = 0; i < values.length; i += 2) {
     const [px, py] = [x(values[i]), y(values[i + 1])];
-    const [cx, cy] = [Math.min(Math.max(px, left + 4), left + size - 4), Math.min(Math.max(py, top + 4), top + size - 4)];
+    const [cx, cy] = [
+      Math.min(Math.max(px, left + 4), left + size - 4),
+      Math.min(Math.max(py, top + 4), top + size - 4),
+    ];
     const inside = px === cx && py === cy; // beyond the frame: a ring at its edge
     context.beginPath();
     context.arc(cx, cy, r, 0, 2 * Math.PI);
@@ -144,9 +189,14 @@ function manifold(context, values, x, y) {
   if (line) return curve(context, columns, px, py);
   for (let r = 0; r < rows - 1; r++) {
     for (let c = 0; c < columns - 1; c++) {
-      const corners = [[r, c], [r, c + 1], [r + 1, c + 1], [r + 1, c]].map(([i, j]) => [px(i, j), py(i, j)]);
+      const corners = [
+        [r, c],
+        [r, c + 1],
+        [r + 1, c + 1],
+        [r + 1, c],
+      ].map(([i, j]) => [px(i, j), py(i, j)]);
       const area = Math.abs(crossed(corners)) / 2;
-      const alpha = Math.min(0.62, 26 / (area + 26) * 0.72 + 0.04);
+      const alpha = Math.min(0.62, (26 / (area + 26)) * 0.72 + 0.04);
       context.beginPath();
       corners.forEach((corner, i) => (i ? context.lineTo(...corner) : context.moveTo(...corner)));
       context.closePath();
@@ -155,8 +205,12 @@ function manifold(context, values, x, y) {
     }
   }
   context.beginPath();
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) c ? context.lineTo(px(r, c), py(r, c)) : context.moveTo(px(r, c), py(r, c));
-  for (let c = 0; c < columns; c++) for (let r = 0; r < rows; r++) r ? context.lineTo(px(r, c), py(r, c)) : context.moveTo(px(r, c), py(r, c));
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++)
+      c ? context.lineTo(px(r, c), py(r, c)) : context.moveTo(px(r, c), py(r, c));
+  for (let c = 0; c < columns; c++)
+    for (let r = 0; r < rows; r++)
+      r ? context.lineTo(px(r, c), py(r, c)) : context.moveTo(px(r, c), py(r, c));
   context.strokeStyle = faint(colors.orange, 0.55);
   context.lineWidth = 0.6;
   context.stroke();
@@ -190,7 +244,8 @@ function arrows(context, { at, by }, x, y, size) {
   const most = longest({ by });
   if (!(most > 0)) return;
   const scale = (0.13 * size) / most;
-  const path = new Path2D(), tips = new Path2D();
+  const path = new Path2D(),
+    tips = new Path2D();
   for (let i = 0; i < at.length; i += 2) {
     const [dx, dy] = [by[i] * scale, -by[i + 1] * scale];
     const length = Math.hypot(dx, dy);
@@ -261,7 +316,11 @@ function legend(context, { left, top, size, field }, width) {
   const [low, high] = field.range;
   const middle = (low + high) / 2;
   const show = (value) => (field.kind === "score" ? number(value, 2) : number0(value));
-  [[0, show(high)], [tall / 2, field.kind === "probability" ? "½" : show(middle)], [tall, show(low)]].forEach(([at, text]) => {
+  [
+    [0, show(high)],
+    [tall / 2, field.kind === "probability" ? "½" : show(middle)],
+    [tall, show(low)],
+  ].forEach(([at, text]) => {
     context.fillText(text, x + 14, top + Math.min(Math.max(at, 5), tall - 4));
   });
   if (sides(width)[1] < 40) return; // no room for words
@@ -278,7 +337,12 @@ function cross(context, [px, py], { left, top, size }, x, y) {
   context.lineWidth = 1;
   context.beginPath();
   context.arc(x(px), y(py), 7, 0, 2 * Math.PI);
-  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+  for (const [dx, dy] of [
+    [1, 0],
+    [-1, 0],
+    [0, 1],
+    [0, -1],
+  ]) {
     context.moveTo(x(px) + 4 * dx, y(py) + 4 * dy);
     context.lineTo(x(px) + 12 * dx, y(py) + 12 * dy);
   }
@@ -308,17 +372,28 @@ export function place(view, px, py) {
 export function readout(frame, layers, view) {
   const { samples } = frame;
   if (!view.pointer) {
-    const words = [`${samples?.real.length / 2 || 0} data points, ${samples?.fake.length / 2 || 0} generated`];
+    const words = [
+      `${samples?.real.length / 2 || 0} data points, ${samples?.fake.length / 2 || 0} generated`,
+    ];
     const beyond = outside(samples?.fake, extentOf(frame));
     if (beyond) words.push(`${beyond} of them outside of the frame`);
-    if (layers.arrows && frame.arrows) words.push(`longest arrow: ${number(longest(frame.arrows))} a unit`);
+    if (layers.arrows && frame.arrows)
+      words.push(`longest arrow: ${number(longest(frame.arrows))} a unit`);
     return words.join(" · ");
   }
   const [px, py] = view.pointer;
   const words = [`x = (${fixed(px, 2)}, ${fixed(py, 2)})`];
   const [a, b, c, d] = extentOf(frame);
-  const value = (grid) => between(grid, ((py - c) / (d - c)) * grid.shape[0] - 0.5, ((px - a) / (b - a)) * grid.shape[1] - 0.5);
-  if (frame.field) words.push(`${frame.field.kind === "score" ? "score s" : "D"} = ${fixed(value(frame.field.values), 2)}`);
+  const value = (grid) =>
+    between(
+      grid,
+      ((py - c) / (d - c)) * grid.shape[0] - 0.5,
+      ((px - a) / (b - a)) * grid.shape[1] - 0.5,
+    );
+  if (frame.field)
+    words.push(
+      `${frame.field.kind === "score" ? "score s" : "D"} = ${fixed(value(frame.field.values), 2)}`,
+    );
   if (frame.best) words.push(`D* = ${fixed(value(gridOf(frame.best)), 2)}`);
   return words.join(" · ");
 }
@@ -334,19 +409,39 @@ function outside(values, [a, b, c, d]) {
 /** The picture in words: rows of a table. */
 export function words(frame) {
   const rows = [];
-  for (const [name, values] of [["data", frame.samples?.real], ["generated", frame.samples?.fake]]) {
+  for (const [name, values] of [
+    ["data", frame.samples?.real],
+    ["generated", frame.samples?.fake],
+  ]) {
     if (!values) continue;
     const [middle, spread] = moments(values);
-    rows.push([`${name}: ${values.length / 2} points around`, `(${fixed(middle[0], 2)}, ${fixed(middle[1], 2)})`]);
-    rows.push([`${name}: standard deviations`, `${fixed(spread[0], 2)} across, ${fixed(spread[1], 2)} up`]);
+    rows.push([
+      `${name}: ${values.length / 2} points around`,
+      `(${fixed(middle[0], 2)}, ${fixed(middle[1], 2)})`,
+    ]);
+    rows.push([
+      `${name}: standard deviations`,
+      `${fixed(spread[0], 2)} across, ${fixed(spread[1], 2)} up`,
+    ]);
   }
   if (frame.field?.kind === "probability" && frame.samples) {
     const [a, b, c, d] = frame.field.extent;
     const grid = frame.field.values;
-    for (const [name, values] of [["data", frame.samples.real], ["generated", frame.samples.fake]]) {
+    for (const [name, values] of [
+      ["data", frame.samples.real],
+      ["generated", frame.samples.fake],
+    ]) {
       let sum = 0;
-      for (let i = 0; i < values.length; i += 2) sum += between(grid, ((values[i + 1] - c) / (d - c)) * grid.shape[0] - 0.5, ((values[i] - a) / (b - a)) * grid.shape[1] - 0.5);
-      rows.push([`D on average over the ${name === "data" ? "data" : "generated points"}`, fixed(sum / (values.length / 2), 2)]);
+      for (let i = 0; i < values.length; i += 2)
+        sum += between(
+          grid,
+          ((values[i + 1] - c) / (d - c)) * grid.shape[0] - 0.5,
+          ((values[i] - a) / (b - a)) * grid.shape[1] - 0.5,
+        );
+      rows.push([
+        `D on average over the ${name === "data" ? "data" : "generated points"}`,
+        fixed(sum / (values.length / 2), 2),
+      ]);
     }
   }
   return rows;
@@ -354,8 +449,10 @@ export function words(frame) {
 
 function moments(values) {
   const count = values.length / 2;
-  const middle = [0, 0], squares = [0, 0];
+  const middle = [0, 0],
+    squares = [0, 0];
   for (let i = 0; i < values.length; i++) middle[i % 2] += values[i] / count;
-  for (let i = 0; i < values.length; i++) squares[i % 2] += (values[i] - middle[i % 2]) ** 2 / count;
+  for (let i = 0; i < values.length; i++)
+    squares[i % 2] += (values[i] - middle[i % 2]) ** 2 / count;
   return [middle, squares.map(Math.sqrt)];
 }

@@ -23,7 +23,12 @@ export class SlowMotion {
     }
     game.busy = true;
     this.hurried = false;
-    const answer = await game.ask("step", { player, trace: true, since: game.asking(), wants: game.wants() });
+    const answer = await game.ask("step", {
+      player,
+      trace: true,
+      since: game.asking(),
+      wants: game.wants(),
+    });
     if (answer) await this.read(answer.lines ?? [], brisk);
     game.busy = false;
     this.model.light(null);
@@ -50,14 +55,19 @@ export class SlowMotion {
         this.stage.show(shown, { glide: true });
         this.model.show(shown);
       }
-      if (line.event !== "return" || line.names.length) await this.pause(1000 / (brisk ? BRISK : this.linesPerSecond()));
+      if (line.event !== "return" || line.names.length)
+        await this.pause(1000 / (brisk ? BRISK : this.linesPerSecond()));
     }
   }
 
   pause(milliseconds) {
     return new Promise((done) => {
       const timer = setTimeout(done, milliseconds);
-      this.hurry = () => { this.hurried = true; clearTimeout(timer); done(); };
+      this.hurry = () => {
+        this.hurried = true;
+        clearTimeout(timer);
+        done();
+      };
     });
   }
 

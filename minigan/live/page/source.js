@@ -1,9 +1,13 @@
-// The source that runs: minigan's own functions, the line that has just run, and what its names hold.
+// The source that runs: minigan's own functions, the line that has just run, and what its names
+// hold.
 
 import { element, number, svg } from "./elements.js";
 import { term } from "./explain.js";
 
-const TOKENS = /("""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(#.*)|\b(def|return|for|in|if|else|elif|with|as|not|and|or|lambda|None|True|False|self|class|import|from|is|while)\b/g;
+const STRINGS = /"""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/;
+const WORDS =
+  "def return for in if else elif with as not and or lambda None True False self class is while";
+const TOKENS = new RegExp(`(${STRINGS.source})|(#.*)|\\b(${WORDS.replaceAll(" ", "|")})\\b`, "g");
 const KINDS = ["s", "c", "k"];
 
 /** A function's text as lines of spans: strings, comments, words of the language. */
@@ -34,19 +38,65 @@ function numbered(line, spans) {
 
 /** The text without what all its lines are indented by. */
 function dedented(text) {
-  const margin = Math.min(...text.split("\n").filter((line) => line.trim()).map((line) => line.match(/^ */)[0].length));
-  return text.split("\n").map((line) => line.slice(margin)).join("\n").trimEnd();
+  const margin = Math.min(
+    ...text
+      .split("\n")
+      .filter((line) => line.trim())
+      .map((line) => line.match(/^ */)[0].length),
+  );
+  return text
+    .split("\n")
+    .map((line) => line.slice(margin))
+    .join("\n")
+    .trimEnd();
 }
 
 export class Source {
   constructor() {
     this.tabs = element("div", { class: "tabs", role: "tablist", "aria-label": "Functions" });
-    this.code = element("pre", { class: "code", tabindex: 0, role: "tabpanel", id: "code", "aria-label": "Source" });
+    this.code = element("pre", {
+      class: "code",
+      tabindex: 0,
+      role: "tabpanel",
+      id: "code",
+      "aria-label": "Source",
+    });
     this.file = element("p", { class: "small" }, " ");
     this.body = element("tbody");
-    this.names = element("div", { class: "names", tabindex: 0, role: "region", "aria-label": "Names, shapes and ranges" }, element("table", {},
-      element("thead", {}, element("tr", {}, element("th", {}, term("names", "name")), element("th", {}, "shape"), element("th", { class: "number" }, "least"), element("th", { class: "number" }, "largest"), element("th", {}, element("span", { class: "hidden" }, "from the least to the largest")))), this.body));
-    this.card = element("section", { class: "card source" }, element("header", {}, element("h2", {}, term("source", "The source that runs")), this.file), this.tabs, this.code, this.names);
+    this.names = element(
+      "div",
+      { class: "names", tabindex: 0, role: "region", "aria-label": "Names, shapes and ranges" },
+      element(
+        "table",
+        {},
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            element("th", {}, term("names", "name")),
+            element("th", {}, "shape"),
+            element("th", { class: "number" }, "least"),
+            element("th", { class: "number" }, "largest"),
+            element(
+              "th",
+              {},
+              element("span", { class: "hidden" }, "from the least to the largest"),
+            ),
+          ),
+        ),
+        this.body,
+      ),
+    );
+    this.card = element(
+      "section",
+      { class: "card source" },
+      element("header", {}, element("h2", {}, term("source", "The source that runs")), this.file),
+      this.tabs,
+      this.code,
+      this.names,
+    );
     this.held = new Map();
     this.empty();
     this.tabs.addEventListener("keydown", (event) => this.turn(event));
@@ -54,8 +104,30 @@ export class Source {
 
   /** The functions of the game that is played. */
   begin(functions) {
-    this.functions = functions.map(({ file, function: name, first, text }) => ({ file, first, text, name: name.split(".").pop(), last: first + text.trimEnd().split("\n").length - 1 }));
-    this.tabs.replaceChildren(...this.functions.map((one, i) => element("button", { type: "button", role: "tab", id: `tab-${i}`, "aria-controls": "code", "aria-selected": "false", tabindex: -1, onclick: () => this.open(i) }, one.name)));
+    this.functions = functions.map(({ file, function: name, first, text }) => ({
+      file,
+      first,
+      text,
+      name: name.split(".").pop(),
+      last: first + text.trimEnd().split("\n").length - 1,
+    }));
+    this.tabs.replaceChildren(
+      ...this.functions.map((one, i) =>
+        element(
+          "button",
+          {
+            type: "button",
+            role: "tab",
+            id: `tab-${i}`,
+            "aria-controls": "code",
+            "aria-selected": "false",
+            tabindex: -1,
+            onclick: () => this.open(i),
+          },
+          one.name,
+        ),
+      ),
+    );
     this.opened = null;
     if (this.functions.length) this.open(0);
   }
@@ -76,21 +148,32 @@ export class Source {
       tab.tabIndex = i === index ? 0 : -1;
     });
     const tab = this.tabs.children[index];
-    this.tabs.scrollLeft = tab.offsetLeft - this.tabs.offsetLeft - (this.tabs.clientWidth - tab.offsetWidth) / 2;
+    this.tabs.scrollLeft =
+      tab.offsetLeft - this.tabs.offsetLeft - (this.tabs.clientWidth - tab.offsetWidth) / 2;
     const { file, first, text } = this.functions[index];
     this.code.setAttribute("aria-labelledby", `tab-${index}`);
     this.file.textContent = file;
-    this.code.replaceChildren(element("ol", {}, colored(dedented(text)).map((spans, i) => numbered(first + i, spans))));
+    this.code.replaceChildren(
+      element(
+        "ol",
+        {},
+        colored(dedented(text)).map((spans, i) => numbered(first + i, spans)),
+      ),
+    );
     this.code.scrollTop = 0;
   }
 
   indexOf({ file, line }) {
-    return this.functions.findIndex((one) => one.file === file && one.first <= line && line <= one.last);
+    return this.functions.findIndex(
+      (one) => one.file === file && one.first <= line && line <= one.last,
+    );
   }
 
   textOf(step) {
     const one = this.functions[this.indexOf(step)];
-    return one ? { text: one.text.split("\n")[step.line - one.first] ?? "", function: one.name } : { text: "", function: step.function };
+    return one
+      ? { text: one.text.split("\n")[step.line - one.first] ?? "", function: one.name }
+      : { text: "", function: step.function };
   }
 
   /** Light the line that has just run, and say what its names hold. */
@@ -129,8 +212,10 @@ export class Source {
     this.names.scrollTop = 0;
   }
 
-  empty(words = "Press “Step D” or “Step G”, or switch slow motion on, to go through it line by line.") {
-    this.body.replaceChildren(element("tr", {}, element("td", { class: "empty", colspan: 5 }, words)));
+  empty(words = "Press “Step D” or “Step G”, or switch slow motion on: it is shown line by line.") {
+    this.body.replaceChildren(
+      element("tr", {}, element("td", { class: "empty", colspan: 5 }, words)),
+    );
   }
 
   dark() {
@@ -139,16 +224,39 @@ export class Source {
 }
 
 function row({ name, shape, low, high, value, dtype }, fresh) {
-  const size = shape?.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : shape ? "()" : "";
+  const size = shape?.length
+    ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`
+    : shape
+      ? "()"
+      : "";
   const single = value !== undefined && value !== null;
-  return element("tr", { class: fresh && "fresh" }, element("td", { title: dtype }, name), element("td", {}, size),
-    element("td", { class: "number" }, single ? String(typeof value === "number" ? number(value, 4) : value) : number(low)), element("td", { class: "number" }, single ? "" : number(high)),
-    element("td", {}, single || low === null || low === undefined ? "" : range(low, high)));
+  return element(
+    "tr",
+    { class: fresh && "fresh" },
+    element("td", { title: dtype }, name),
+    element("td", {}, size),
+    element(
+      "td",
+      { class: "number" },
+      single ? String(typeof value === "number" ? number(value, 4) : value) : number(low),
+    ),
+    element("td", { class: "number" }, single ? "" : number(high)),
+    element("td", {}, single || low === null || low === undefined ? "" : range(low, high)),
+  );
 }
 
 /** Where a range lies on the line from −3 to 3, 0 in the middle. */
 function range(low, high) {
   const x = (value) => 30 + 28 * Math.tanh(value / 2);
-  return svg("svg", { width: 60, height: 10, viewBox: "0 0 60 10", "aria-hidden": "true" }, svg("path", { d: "M30 1v8M2 5h56", stroke: "var(--rule)" }),
-    svg("path", { d: `M${x(low)} 5H${Math.max(x(high), x(low) + 2)}`, stroke: "var(--lamp, var(--edge))", "stroke-width": 4, "stroke-linecap": "round" }));
+  return svg(
+    "svg",
+    { width: 60, height: 10, viewBox: "0 0 60 10", "aria-hidden": "true" },
+    svg("path", { d: "M30 1v8M2 5h56", stroke: "var(--rule)" }),
+    svg("path", {
+      d: `M${x(low)} 5H${Math.max(x(high), x(low) + 2)}`,
+      stroke: "var(--lamp, var(--edge))",
+      "stroke-width": 4,
+      "stroke-linecap": "round",
+    }),
+  );
 }

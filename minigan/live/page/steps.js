@@ -22,7 +22,8 @@ const CAPTIONS = {
   G: {
     data: "G’s move.",
     draw: "G’s move: G draws from fresh noise.",
-    score: "G’s move: D scores the fakes. D is frozen: gradients pass through it, and it gets none.",
+    score:
+      "G’s move: D scores the fakes. D is frozen: gradients pass through it, and it gets none.",
     loss: "G’s move: how far are the fakes from being taken for data?",
     back: "G’s move: gradients flow back through D into G, and G’s weights move.",
     move: "G’s move: its weights move.",
@@ -32,9 +33,19 @@ const CAPTIONS = {
 /** Whose move a line belongs to, by its words or its function's; null if neither tells. */
 function playerOf(text, enclosing) {
   const code = text.split("#")[0];
-  if (/discriminator_optimizer|d_loss|real_(loss|score)|detach\(|self\.discriminator_step\(/.test(code)) return "D";
+  if (
+    /discriminator_optimizer|d_loss|real_(loss|score)|detach\(|self\.discriminator_step\(/.test(
+      code,
+    )
+  )
+    return "D";
   if (/generator_optimizer|g_loss|frozen\(|self\.generator_step\(/.test(code)) return "G";
-  if (/discriminator_step|critic_step|discriminator_loss|cross_entropy_loss|critic_loss$|least_squares_loss$/.test(enclosing)) return "D";
+  if (
+    /discriminator_(step|loss)|critic_step|(cross_entropy|critic|least_squares)_loss$/.test(
+      enclosing,
+    )
+  )
+    return "D";
   if (/generator_step|generator_loss|saturating_loss/.test(enclosing)) return "G";
   return null;
 }
@@ -43,7 +54,8 @@ function playerOf(text, enclosing) {
 function workOf(text) {
   const code = text.split("#")[0].trim();
   const step = STEPS.find(([words]) => words.test(code))?.[1] ?? null;
-  const telling = code.startsWith('"') || (code.startsWith("return") && !["draw", "score"].includes(step));
+  const telling =
+    code.startsWith('"') || (code.startsWith("return") && !["draw", "score"].includes(step));
   return telling ? null : step;
 }
 
@@ -54,8 +66,11 @@ export const caption = ({ player, what }) => CAPTIONS[player][what];
     that does not tell belongs to the move of the next one that does. */
 export function told(lines) {
   let player = "D";
-  return lines.toReversed().map(({ text, function: enclosing }) => {
-    player = playerOf(text, enclosing) ?? player;
-    return { player, what: workOf(text) };
-  }).toReversed();
+  return lines
+    .toReversed()
+    .map(({ text, function: enclosing }) => {
+      player = playerOf(text, enclosing) ?? player;
+      return { player, what: workOf(text) };
+    })
+    .toReversed();
 }

@@ -4,7 +4,11 @@
 {
   const themes = ["system", "light", "dark"];
   const remembered = () => {
-    try { return localStorage.getItem("minigan-theme"); } catch { return null; } // storage is off
+    try {
+      return localStorage.getItem("minigan-theme");
+    } catch {
+      return null;
+    } // storage is off
   };
   const wear = (theme) => {
     if (theme === "system") document.documentElement.removeAttribute("data-theme");
@@ -23,7 +27,11 @@
     say();
     button.addEventListener("click", () => {
       theme = themes[(themes.indexOf(theme) + 1) % themes.length];
-      try { localStorage.setItem("minigan-theme", theme); } catch { /* not remembered, then */ }
+      try {
+        localStorage.setItem("minigan-theme", theme);
+      } catch {
+        /* not remembered, then */
+      }
       wear(theme);
       say();
       dispatchEvent(new Event("minigan-theme"));

@@ -3,7 +3,7 @@
 import { colors, sharp } from "./canvas.js";
 import { find, fixed, number, whole } from "./elements.js";
 
-const [SLOWEST, FASTEST] = [1, 300]; // rounds a second on the slider; its end is "as fast as it goes"
+const [SLOWEST, FASTEST] = [1, 300]; // rounds a second; the end is "as fast as it goes"
 const [FEWEST, MOST] = [0.5, 12]; // lines a second in slow motion
 
 const spread = (part, low, high) => low * (high / low) ** part;
@@ -12,9 +12,12 @@ export class Transport {
   constructor(game, slow) {
     Object.assign(this, { game, slow });
     this.places = { rounds: 100, lines: 45 }; // where the slider stands, of 100
-    this.marks = sharp(find("marks"), (context, width, height) => this.drawMarks(context, width, height));
+    this.marks = sharp(find("marks"), (context, width, height) =>
+      this.drawMarks(context, width, height),
+    );
     find("play").addEventListener("click", () => this.toggle());
-    for (const player of ["D", "G", "both"]) find(`step-${player}`).addEventListener("click", () => this.step(player));
+    for (const player of ["D", "G", "both"])
+      find(`step-${player}`).addEventListener("click", () => this.step(player));
     find("slow").addEventListener("change", () => this.switchSlow());
     find("speed").addEventListener("input", () => this.saySpeed());
     find("speed").addEventListener("change", () => this.setSpeed());
@@ -48,7 +51,8 @@ export class Transport {
         if (this.game.frame.playing) await this.game.command("play", { playing: false });
         this.slow.play(() => this.sayPlaying());
       }
-    } else await this.game.command("play", { playing: !this.game.frame.playing, speed: this.speed });
+    } else
+      await this.game.command("play", { playing: !this.game.frame.playing, speed: this.speed });
     this.sayPlaying();
   }
 
@@ -72,14 +76,19 @@ export class Transport {
   saySpeed() {
     this.places[this.isSlow ? "lines" : "rounds"] = Number(find("speed").value);
     find("speed-name").textContent = this.isSlow ? "Lines a second" : "Rounds a second";
-    const words = this.isSlow ? `${number(this.linesPerSecond(), 2)} lines a second` : this.speed === null ? "as fast as it goes" : `${number(this.speed, this.speed < 10 ? 2 : 3)} rounds a second`;
+    const words = this.isSlow
+      ? `${number(this.linesPerSecond(), 2)} lines a second`
+      : this.speed === null
+        ? "as fast as it goes"
+        : `${number(this.speed, this.speed < 10 ? 2 : 3)} rounds a second`;
     find("speed-is").textContent = words;
     find("speed").setAttribute("aria-valuetext", words);
   }
 
   setSpeed() {
     this.saySpeed();
-    if (!this.isSlow && this.game.frame?.playing) this.game.command("play", { playing: true, speed: this.speed });
+    if (!this.isSlow && this.game.frame?.playing)
+      this.game.command("play", { playing: true, speed: this.speed });
   }
 
   /** Go to the round of the slider; while one journey is under way, only the last goal counts. */
@@ -100,7 +109,12 @@ export class Transport {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || find("play").disabled) return;
     const { target } = event;
-    if (target.matches("input:not([type=range], [type=checkbox], [type=radio]), select, textarea, [role=application]")) return;
+    if (
+      target.matches(
+        "input:not([type=range], [type=checkbox], [type=radio]), select, [role=application]",
+      )
+    )
+      return;
     const player = { d: "D", g: "G", s: "both" }[event.key.toLowerCase()];
     if (event.key === " " && !target.matches("button, summary, input, a")) this.toggle();
     else if (player && !event.repeat && !find(`step-${player}`).disabled) this.step(player);
@@ -109,14 +123,20 @@ export class Transport {
   }
 
   show(frame) {
-    for (const player of ["D", "G"]) find(`step-${player}`).disabled = this.game.kind === "images"; // its round is one piece
+    const onePiece = this.game.kind === "images"; // its round is
+    for (const player of ["D", "G"]) find(`step-${player}`).disabled = onePiece;
     const line = find("timeline");
     line.min = frame.oldest ?? 0;
     line.max = Math.max(frame.newest, line.min + 1);
     if (!this.travelling) line.value = frame.round; // or the hand and the game would pull at it
     find("round").textContent = whole(frame.round);
     line.setAttribute("aria-valuetext", `round ${frame.round} of ${frame.newest}`);
-    find("rate").textContent = frame.playing && frame.rate ? `${frame.rate < 10 ? fixed(frame.rate, 1) : whole(frame.rate)} rounds/s` : frame.newest > frame.round ? `of ${whole(frame.newest)}` : "";
+    find("rate").textContent =
+      frame.playing && frame.rate
+        ? `${frame.rate < 10 ? fixed(frame.rate, 1) : whole(frame.rate)} rounds/s`
+        : frame.newest > frame.round
+          ? `of ${whole(frame.newest)}`
+          : "";
     this.frame = frame;
     this.marks.redraw();
     this.sayPlaying();
@@ -144,6 +164,7 @@ export class Transport {
   }
 
   begin() {
-    for (const id of ["play", "step-D", "step-G", "step-both", "timeline"]) find(id).disabled = false;
+    for (const id of ["play", "step-D", "step-G", "step-both", "timeline"])
+      find(id).disabled = false;
   }
 }
