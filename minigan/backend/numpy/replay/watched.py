@@ -156,9 +156,8 @@ def noted(
     if not all(isinstance(x, Watched) for x in written):
         notes.fail("it writes into an array that is not watched")
     made: tuple[int, ...] = ()
-    if not answers and len(results) == 1 and isinstance(inputs[0], Watched):
-        if _is_the_same(results[0], inputs[0].array):
-            return inputs[0]  # transposed by (0, 1), say, or reshaped to the shape that it has
+    if len(results) == 1 and not answers and _is_the_same(results[0], inputs[0]):
+        return inputs[0]  # transposed by (0, 1), say, or reshaped to the shape that it has
     if not answers:
         owners = [x if x.base is None else x.base for x in found_in((inputs, options))]
         answers = [Watched(notes, each, _base(each, owners)) for each in results]
@@ -185,14 +184,12 @@ def _base(array: Any, owners: Iterable[Watched]) -> Watched | None:
     return next((owner for owner in owners if memory_of(owner.array) is memory), None)
 
 
-def _is_the_same(array: Any, other: Any) -> bool:
-    """Whether two arrays are one, of the same numbers in the same places."""
-    if array is other:
-        return True
-    if not isinstance(array, np.ndarray) or array.base is None or not isinstance(other, np.ndarray):
+def _is_the_same(array: Any, given: Any) -> bool:
+    """Whether an array has the same numbers in the same places as a watched one."""
+    if not (isinstance(given, Watched) and isinstance(array, np.ndarray)):
         return False
-    facts, others = array.__array_interface__, other.__array_interface__
-    return all(facts[name] == others[name] for name in ("data", "shape", "strides", "typestr"))
+    facts = [x.__array_interface__ for x in (array, np.asarray(given.array))]
+    return all(facts[0][name] == facts[1][name] for name in ("data", "shape", "strides", "typestr"))
 
 
 def memory_of(array: Any) -> Any:
