@@ -119,7 +119,7 @@ def recorded(name: str) -> str:
     play: Any = system.backend.compiled(system.step)
     for _ in range(2):  # the second one is noted down
         play(images, labels)
-    if not hasattr(play, "recordings"):
+    if not play.recordings:
         raise UserError("MINIGAN_COMPILE=0 lets no step be recorded")
     (recording,) = play.recordings.values()
     return str(recording.program)
