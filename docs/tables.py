@@ -480,6 +480,24 @@ def compiled_table(files: Files) -> str:
     return table(head, ["left", *["right"] * 4], rows)
 
 
+def recorded_table(files: Files) -> str:
+    """Steps played operation by operation, and recorded; formulas are compiled in both."""
+    found = [files.read("recorded.json"), files.read("recorded-2.json")]
+    head = ["", "threads", "compiled, ms", "recorded, ms", "÷"]
+    rows = [
+        [
+            row["name"],
+            str(results["threads"]),
+            f"{row['compiled'] * 1e3:.1f}",
+            f"{row['recorded'] * 1e3:.1f}",
+            "{:.2f} ({:.2f}–{:.2f})".format(*row["ratio recorded"]),
+        ]
+        for results in found
+        for row in results["rows"]
+    ]
+    return table(head, ["left", *["right"] * 4], rows)
+
+
 def steps_table(files: Files) -> str:
     """Whole steps: perceptrons beside everybody, convolutions beside torch."""
     found = [files.read(f"{name}/benchmark.json") for name in ("benchmark", "images")]
@@ -675,6 +693,7 @@ TABLES: dict[str, Callable[[Files], str]] = {
     "where": where_table,
     "steps": steps_table,
     "compiled": compiled_table,
+    "recorded": recorded_table,
     "growth": growth_table,
     "limit": limit_table,
     "kill": kill_table,
