@@ -14,6 +14,7 @@ import hashlib
 import importlib
 import io
 import json
+import lzma  # noqa: F401  minigan imports it at its first use, which would count as memory
 import os
 import shutil
 import struct
@@ -29,6 +30,7 @@ from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
+import safetensors.numpy  # noqa: F401  the same
 from PIL import Image
 
 from minigan.data.cifar10 import cifar10

@@ -282,6 +282,19 @@ def test_memory_of_a_replay_is_let_go():
     assert refs and not any(ref() is not None for ref in refs)
 
 
+def test_a_step_that_prints_is_heard_at_each_batch(capsys):
+    class Printing:
+        def step(self, x):
+            print("here")
+            return x * 2
+
+    play = numpy_backend.compiled(Printing().step)
+    for i in range(6):
+        assert play(Tensor(np.full(1000, i, np.float32)))[0].item() == 2 * i
+    said = capsys.readouterr()
+    assert said.out == 6 * "here\n" and "cannot be recorded (it prints)" in said.err
+
+
 def test_it_can_be_switched_off():
     code = (
         "from minigan.backend import get_backend\n"

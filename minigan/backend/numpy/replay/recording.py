@@ -17,7 +17,9 @@ Next: ../process.py.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,8 @@ class Recording:
         self.exchange.watch(self.owner)
         try:
             before = Before(self.exchange)
-            outputs = self.step(*inputs)
+            with redirect_stdout(Heard(sys.stdout, notes)):
+                outputs = self.step(*inputs)
         except TooLargeError as error:
             self.exchange.give_back(self.owner)
             self.failure = str(error)
@@ -149,6 +152,21 @@ class Recording:
         for tensor in self.overwritten:
             tensor.mark_changed()
         return results
+
+
+class Heard:
+    """A program's output, passed on. A step that prints wants to be heard at each batch, and so it
+    cannot be recorded."""
+
+    def __init__(self, output: Any, notes: Notes) -> None:
+        self.output, self.notes = output, notes
+
+    def write(self, text: str) -> int:
+        self.notes.fail("it prints")
+        return self.output.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.output, name)
 
 
 def _arrays(outputs: Any) -> list[Any]:
