@@ -67,12 +67,14 @@ def played(system, monkeypatch, *, recorded, **options):
     """The losses, and the recorded steps that were made."""
     made, compiled = [], type(numpy_backend).compiled
 
-    def noted(step, owner=None):
-        made.append(compiled(numpy_backend, step, owner) if recorded else step)
+    def noted(backend, step, owner=None):
+        made.append(compiled(backend, step, owner) if recorded else step)
         return made[-1]
 
-    monkeypatch.setattr(numpy_backend, "compiled", noted)
-    return rounds(system, **options), made[0]
+    with monkeypatch.context() as patch:
+        # Of the class: an attribute of the object itself would stay there afterwards.
+        patch.setattr(type(numpy_backend), "compiled", noted)
+        return rounds(system, **options), made[0]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
