@@ -461,39 +461,32 @@ def where_table(files: Files) -> str:
 
 
 def compiled_table(files: Files) -> str:
-    """Formulas run by NumPy and compiled, on one thread and on two."""
-    found = [files.read("compiled.json"), files.read("compiled-2.json")]
-    head = ["", "threads", "NumPy, µs", "compiled, µs", "÷"]
+    """Formulas run by NumPy and compiled."""
+    return in_turns(files, "compiled", "numpy", "compiled", "ratio")
+
+
+def recorded_table(files: Files) -> str:
+    """Steps played operation by operation, and recorded; formulas are compiled in both."""
+    return in_turns(files, "recorded", "compiled", "recorded", "ratio recorded")
+
+
+def in_turns(files: Files, name: str, before: str, after: str, ratio: str) -> str:
+    """What was measured in turns, two ways, on one thread and on two: µs, and quartiles of ÷."""
+    found = [files.read(f"{name}.json"), files.read(f"{name}-2.json")]
+    titles = {"numpy": "NumPy"}
+    head = ["", "threads", *(f"{titles.get(way, way)}, µs" for way in (before, after)), "÷"]
     rows = [
         [
             row["name"],
             str(results["threads"]),
-            f"{row['numpy'] * 1e6:,.0f}",
-            f"{row['compiled'] * 1e6:,.0f}",
-            "{:.2f} ({:.2f}–{:.2f})".format(*row["ratio"]),
+            f"{row[before] * 1e6:,.0f}",
+            f"{row[after] * 1e6:,.0f}",
+            "{:.2f} ({:.2f}–{:.2f})".format(*row[ratio]),
         ]
         for kind in ("kernel", "step")
         for results in found
         for row in results["rows"]
         if row["kind"] == kind
-    ]
-    return table(head, ["left", *["right"] * 4], rows)
-
-
-def recorded_table(files: Files) -> str:
-    """Steps played operation by operation, and recorded; formulas are compiled in both."""
-    found = [files.read("recorded.json"), files.read("recorded-2.json")]
-    head = ["", "threads", "compiled, ms", "recorded, ms", "÷"]
-    rows = [
-        [
-            row["name"],
-            str(results["threads"]),
-            f"{row['compiled'] * 1e3:.1f}",
-            f"{row['recorded'] * 1e3:.1f}",
-            "{:.2f} ({:.2f}–{:.2f})".format(*row["ratio recorded"]),
-        ]
-        for results in found
-        for row in results["rows"]
     ]
     return table(head, ["left", *["right"] * 4], rows)
 

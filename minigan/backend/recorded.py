@@ -61,9 +61,8 @@ class RecordedStep:
     """
 
     array_type: type  # of the backend's arrays
-    moving: type | None = (
-        None  # of objects whose state a replay moves on: only which they are counts
-    )
+    # Of objects whose state a replay moves on: only which they are counts.
+    moving: type | None = None
 
     def __init__(self, backend: Any, step: Callable[..., Any], owner: Any = None) -> None:
         self.backend, self.step = backend, step

@@ -18,10 +18,10 @@ import numpy as np
 
 from minigan.backend.numpy.threads import Threads
 
-# In multiplications. A part of a product is at least as large as PART, which takes some 0.1 ms on a
-# core: to wake a thread takes a third of that. HEAD_START is what the calling thread has done until
-# another one is awake, so it takes as many more. Below UNSHARED, and with a vector below ROW,
-# OpenBLAS takes one thread of its own accord. docs/performance.md has figures.
+# In multiplications. A part of a product is at least as large as PART, or to wake a thread would
+# take longer than it saves: found on whole rounds (docs/performance.md, "Beside another program").
+# HEAD_START is what the calling thread has done until another one is awake, so it takes as many
+# more. Below UNSHARED, and with a vector below ROW, OpenBLAS takes one thread of its own accord.
 PART, HEAD_START, UNSHARED, ROW = 1 << 22, 3 << 18, 1 << 18, 1 << 13
 GRAIN = 16  # columns: the kernels of BLAS libraries compute so many at once, or a divisor of it
 
