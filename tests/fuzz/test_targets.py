@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # as it is when fuzz.py is run
-from targets import TARGETS, remove_scratch  # noqa: E402
+from targets import TARGETS, Target, TooMuchMemoryError, bounded, remove_scratch  # noqa: E402
 
 # (target, input): each of them was once a fault, of which the comment tells.
 FOUND = [
@@ -61,3 +61,18 @@ def test_damaged_seeds_give_user_errors_only(name):
 @pytest.mark.parametrize(("name", "content"), FOUND, ids=[name for name, _ in FOUND])
 def test_what_was_found(name, content):
     TARGETS[name].read(content)
+
+
+def test_memory_is_a_fault_if_it_is_taken_every_time():
+    """Not if the interpreter took it for itself, as a table of its own that had to grow."""
+    sizes = iter([8 << 20, 0])
+
+    def reader(content):
+        with bounded(len(content), 40):
+            bytearray(next(sizes))
+        return True
+
+    assert Target(reader, list).read(b"once")
+    sizes = iter([8 << 20, 8 << 20])
+    with pytest.raises(TooMuchMemoryError, match="of memory for 6 of the file"):
+        Target(reader, list).read(b"always")
