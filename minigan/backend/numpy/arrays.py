@@ -125,6 +125,8 @@ class NumpyBackend(Backend):
             return formula(*some).sum(axis=0)  # (some of M/k, k·C) -> (k·C,)
 
         partial = self._over_rows(add_up, wide[0])
+        if repeat == len(partial) == 1:
+            return partial[0]
         return np.sum(partial, axis=0).reshape(-1, count).sum(axis=0)
 
     def column_affine(self, *pairs: np.ndarray) -> np.ndarray:

@@ -363,6 +363,49 @@ def test_what_is_written_in_place_is_there_for_all_who_look_at_it():
             np.testing.assert_array_equal(y.numpy(), expected.numpy())
 
 
+def test_a_result_lies_where_an_array_was_read_for_the_last_time():
+    """The sum of two gradients, say, also if they lie transposed."""
+
+    def step(x, y):
+        return Tensor.of((x.array @ y.array).T + (y.array @ x.array).T)
+
+    x, y = numbers(2, 90, 90)
+    found, text = recorded(step, x, y)
+    assert "out=(r" in text
+    for z in found:
+        np.testing.assert_array_equal(z.numpy(), step(Tensor(x), Tensor(y)).numpy())
+
+
+@pytest.mark.parametrize(
+    "kept", ["the batch", "a weight", "a result", "a view", "another shape", "another type"]
+)
+def test_memory_that_is_still_wanted_is_not_written_into(kept):
+    weight = Tensor(numbers(90, 90))
+
+    class Holder:
+        def __init__(self):
+            self.weight = weight
+
+        def step(self, x):
+            made = x.array @ x.array
+            part = made[0] if kept == "a view" else 2
+            first = {"the batch": x.array, "a weight": self.weight.array}.get(kept, made)
+            if kept == "another shape":
+                first = made[:, :1]
+            total = first + np.ones((90, 90), np.float32)
+            if kept == "another type":
+                total = made > 0
+            return [Tensor.of(a) for a in (total, made if kept == "a result" else part + total[:1])]
+
+    x, before = numbers(90, 90), weight.numpy().copy()
+    found, _ = recorded(Holder().step, x)
+    np.testing.assert_array_equal(x, numbers(90, 90))
+    np.testing.assert_array_equal(weight.numpy(), before)
+    for results in found:
+        for y, expected in zip(results, Holder().step(Tensor(x)), strict=True):
+            np.testing.assert_array_equal(y.numpy(), expected.numpy())
+
+
 @fast
 def test_numbers_in_a_formula_tell_joined_calls_apart():
     def step(x):

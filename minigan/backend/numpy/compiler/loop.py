@@ -237,12 +237,12 @@ def _body(
 
 def _stored(at: str, value: str, step: Step, name: str, adding: bool) -> list[str]:
     kind, lines = IN_MEMORY[step.dtype.name], []
-    if adding:  # in the first row there is nothing to add to
+    if adding:  # in the first row to zero, as np.sum does: of −0 it makes 0
         so_far, total = f"%{name}.so.far", f"%{name}.total"
         lines = [
-            f"  {so_far} = load {kind}, ptr {at}, !llvm.access.group !2",
-            f"  {total}.sum = fadd {kind} {so_far}, {value}",
-            f"  {total} = select i1 %first, {kind} {value}, {kind} {total}.sum",
+            f"  {so_far}.memory = load {kind}, ptr {at}, !llvm.access.group !2",
+            f"  {so_far} = select i1 %first, {kind} 0.0, {kind} {so_far}.memory",
+            f"  {total} = fadd {kind} {so_far}, {value}",
         ]
         value = total
     if step.dtype == BOOL:

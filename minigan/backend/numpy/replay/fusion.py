@@ -11,7 +11,7 @@ What is joined is the text of a formula, and ../compiler/ makes a loop of it as 
 pass over memory instead of three, and r4 is never written. The order of operations stays, and with
 it every bit. Calls in between that only make views go before the joined one.
 
-Next: recording.py.
+Next: reuse.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a backend is asked by a step that is watched: its kernels, as single calls in the notes.
 
-A formula that works element by element is written down pass by pass, if its arrays are small: then
-neighbors can be made one (fusion.py). Everything else that ../arrays.py does in a way of its own,
-products, convolutions, Adam, is one call.
+A formula that works element by element is written down pass by pass, if its arrays are small or it
+is a single pass: then neighbors can be made one (fusion.py). Everything else that ../arrays.py does
+in a way of its own, products, convolutions, Adam, is one call.
 
 Next: exchange.py.
 """
@@ -16,7 +16,8 @@ import numpy as np
 
 from minigan.backend.formula import twin
 from minigan.backend.interface import AdamStep, Backend, RandomStream, Window
-from minigan.backend.numpy.replay.notes import Notes
+from minigan.backend.numpy.compiler.trace import KNOWN
+from minigan.backend.numpy.replay.notes import Call, Notes
 from minigan.backend.numpy.replay.watched import Watched, found_in, noted
 
 
@@ -55,9 +56,13 @@ class WatchedBackend(Backend):
 
     def elementwise(self, function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         notes = _notes(arrays)
-        if max([x.size for x in found_in(list(arrays))]) >= self.large:
+        before = len(notes.calls)
+        result = function(*arrays)
+        large = max([x.size for x in found_in(list(arrays))]) >= self.large
+        if large and not _is_one_pass(notes.calls[before:]):
+            del notes.calls[before:]
             return noted(notes, self.backend.elementwise, twin(function), list(arrays))
-        return function(*arrays)
+        return result
 
     def matmul(self, a: Any, b: Any) -> Any:
         return noted(_notes([a, b]), self.backend.matmul, a, b)
@@ -141,6 +146,11 @@ class WatchedStream:
 
     def integers(self, high: int, count: int) -> Any:
         return noted(self.notes, self.stream.integers, high, count)
+
+
+def _is_one_pass(calls: Sequence[Call]) -> bool:
+    """Whether a formula is one simple pass, of which pieces in a cache make nothing better."""
+    return len(calls) == 1 and getattr(calls[0].function, "__name__", "") in KNOWN
 
 
 def _notes(arrays: Sequence[Any]) -> Notes:

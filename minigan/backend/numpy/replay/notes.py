@@ -54,6 +54,7 @@ class Notes:
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the array at each place
     dtypes: list[np.dtype[Any]] = field(default_factory=list)
     in_c_order: list[bool] = field(default_factory=list)
+    strides: list[tuple[int, ...]] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)  # the place of the array that has the memory
     unusable: dict[int, str] = field(default_factory=dict)  # why a place must not be read
     formulas: dict[int, str] = field(default_factory=dict)  # of joined calls, by the loop's id
@@ -73,6 +74,7 @@ class Notes:
         self.shapes.append(np.shape(array))
         self.dtypes.append(array.dtype)
         self.in_c_order.append(array.flags.c_contiguous)
+        self.strides.append(array.strides)
         self.owners.append(number if owner is None else owner)
         return number
 

@@ -30,6 +30,7 @@ from minigan.backend.numpy.replay.exchange import Exchange
 from minigan.backend.numpy.replay.fusion import fuse
 from minigan.backend.numpy.replay.notes import Notes
 from minigan.backend.numpy.replay.program import Program
+from minigan.backend.numpy.replay.reuse import reuse
 from minigan.backend.numpy.replay.watched import Watched
 from minigan.backend.recorded import RecordedStep, is_tensor, mapped
 
@@ -109,6 +110,7 @@ class Recording:
             # Whoever keeps what is returned must not see it change with the array that it lies in.
             self.to_copy = [notes.is_view(number) for number in made[: len(returned)]]
             fuse(notes, made, self.backend.compiler)
+            reuse(notes, made)
             self.program = Program(notes, [x.array.number for x in inputs if is_tensor(x)], made)
         self.failure = notes.failure
         self.outputs = mapped(outputs, _unwatched)
