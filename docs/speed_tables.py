@@ -45,7 +45,7 @@ def beside_table(read: Read) -> str:
 
 
 def first_run_table(read: Read) -> str:
-    """Installing and running, with and without machine code: seconds of the processor."""
+    """Installing and running, with and without machine code: seconds by the clock."""
     if (found := read("first-run.json")) is None:
         return NOT_YET
     ways = found["ways"]
@@ -58,12 +58,12 @@ def first_run_table(read: Read) -> str:
         steps = length.rpartition(" ")[2]
         name = f"a run of {steps} iteration{'s' * (steps != '1')}"
         name = "the whole default training" if length == "whole" else name
-        rows.append([name, *[f"{_median(way['runs'][length]):.2f}" for way in ways.values()]])
+        rows.append([name, *[f"{_median(way['runs'][length]):.1f}" for way in ways.values()]])
     return table(["", "`-e .`", '`-e ".[fast]"`'], ["left", "right", "right"], rows)
 
 
 def _median(runs: list[dict[str, float]]) -> float:
-    return statistics.median(run["processor"] for run in runs)
+    return statistics.median(run["seconds"] for run in runs)
 
 
 def numba_table(read: Read) -> str:
@@ -143,10 +143,57 @@ def loop_table(read: Read) -> str:
     return table(head, ["left", "left", "right", "right"], rows)
 
 
+def shares_table(read: Read) -> str:
+    """Where the time of a replayed round goes, by the kind of call."""
+    files = [read(name) for name in ("shares.json", "shares-2.json")]
+    found = [file for file in files if file]
+    kinds = list(
+        dict.fromkeys(kind for file in found for row in file["rows"] for kind in row["kinds"])
+    )
+    kinds.sort(key="the rest".__eq__)  # which comes last
+    rows = []
+    for file in found:
+        for row in file["rows"]:
+            times = [row["round"], *[row["kinds"].get(kind) for kind in kinds]]
+            limit = row["limit"] if "convolutions" not in row["kinds"] else None
+            cells = ["" if t is None else milliseconds(t) for t in (*times, limit)]
+            rows.append([row["name"], str(file["threads"]), *cells])
+    if not rows:
+        return NOT_YET
+    head = ["ms", "threads", "a round", *kinds, "the limit"]
+    return table(head, ["left", *["right"] * (len(head) - 1)], rows)
+
+
+def openblas_table(read: Read) -> str:
+    """Others' time ÷ minigan's, with the kernels that OpenBLAS chooses and with Haswell's."""
+    files = [read(f"{name}/benchmark.json") for name in ("benchmark", "images", "haswell")]
+    if not all(files):
+        return NOT_YET
+    usual = {step["name"]: step["rows"] for file in files[:2] for step in file["steps"]}
+    rows = []
+    for step in files[2]["steps"]:
+        name = step["name"]
+        for other, row in step["rows"].items():
+            before = usual[step["name"]].get(other, {})
+            if "ratio" in row and "ratio" in before:
+                label = NAMES.get(other, other.replace("-", " ", 1))
+                cells = [
+                    f"{each['ratio']:.2f} ({each['ratio quartiles'][0]:.2f}–"
+                    f"{each['ratio quartiles'][1]:.2f})"
+                    for each in (before, row)
+                ]
+                rows.append([name, label, *cells])
+                name = ""
+    chosen = files[0]["versions"]["minigan"]["BLAS kernel"]
+    return table(["step", "÷ minigan", chosen, "Haswell"], ["left", "left", "right", "right"], rows)
+
+
 TABLES: dict[str, Callable[[Read], str]] = {
     "beside": beside_table,
     "first-run": first_run_table,
     "numba": numba_table,
     "goals": goals_table,
     "loop": loop_table,
+    "shares": shares_table,
+    "openblas": openblas_table,
 }

@@ -439,8 +439,7 @@ def milliseconds(seconds: float) -> str:
 
 def where_table(files: Files) -> str:
     """On what the benchmark ran, and how busy it was."""
-    if (results := files.read("benchmark/benchmark.json")) is None:
-        return earlier_table("where", files)
+    results = files.read("benchmark/benchmark.json")
     machine, said = results["machine"], results["versions"].values()
     versions = {
         f"{what} {which}"
@@ -494,8 +493,6 @@ def in_turns(files: Files, name: str, before: str, after: str, ratio: str) -> st
 def steps_table(files: Files) -> str:
     """Whole steps: perceptrons beside everybody, convolutions beside torch."""
     found = [files.read(f"{name}/benchmark.json") for name in ("benchmark", "images")]
-    if found[0] is None:
-        return earlier_table("steps", files)
     rows = []
     for case in [case for results in found if results for case in results["steps"]]:
         name = case["name"]
@@ -514,8 +511,7 @@ def steps_table(files: Files) -> str:
 
 
 def growth_table(files: Files) -> str:
-    if (results := files.read("growth/benchmark.json")) is None:
-        return earlier_table("growth", files)
+    results = files.read("growth/benchmark.json")
     rows = []
     for case in results["growth"]:
         own, other = (case["rows"].get(name) for name in ("minigan", "torch-eager"))

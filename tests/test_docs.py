@@ -203,7 +203,8 @@ def test_a_whole_measurement_takes_the_place_of_the_earlier_one(scripts, copy):
     parts = {"forward": {"minigan": {"median": 0.5}, "torch-eager": {"median": 1.0}}}
     layer = {"name": "Conv2d", "layer": ["conv"], "flops": 2e11, "parts": parts}
     for name, results in {
-        "benchmark": {"steps": [case], "operations": [layer]}, "growth": {"growth": [case]}
+        "benchmark": {"steps": [case], "operations": [layer]}, "images": {"steps": []},
+        "growth": {"growth": [case]},
     }.items():  # fmt: skip
         (data / name).mkdir(exist_ok=True)
         machine = {"processor": "abacus", "cores": 2, "time": "2030-01-01 00:00"}

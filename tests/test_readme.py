@@ -88,7 +88,7 @@ def test_the_korean_readme_names_the_same_commands_and_files() -> None:
 def test_a_readme_that_drifts_is_noticed() -> None:
     english, korean = (without_link_to_the_other(page) for page in BY_LANGUAGE)
     for old, new, words in (
-        ("pip install -e .", "pip install .", "a block of code is missing"),
+        ('pip install -e ".[fast]"', "pip install .", "a block of code is missing"),
         ("](docs/gpu.md)", "](docs/theory.md)", "a link is missing: docs/gpu.md"),
         ("`--resume`", "`--again`", "a word of code is missing: --resume"),
         ("## ", "### ", "a heading is missing: ##"),

@@ -52,6 +52,30 @@ def test_rounds_beside_another_program_are_set_against_one_thread_in_that_compan
     assert line == f"| game | {cells} |"
 
 
+def test_shares_stand_beside_their_limit_where_all_products_are_known(tables):
+    linear = {"name": "MLP", "round": 0.01, "kinds": {"matrix products": 0.008, "the rest": 0.002}}
+    images = {"name": "DCGAN", "round": 0.1, "kinds": {"convolutions": 0.1, "the rest": 0.0}}
+    rows = [{**linear, "limit": 0.005}, {**images, "limit": 0.0}]
+    text = tables.shares_table({"shares.json": {"threads": 1, "rows": rows}}.get).splitlines()
+    assert text[0].endswith("| matrix products | convolutions | the rest | the limit |")
+    assert text[2] == "| MLP | 1 | 10.0 | 8.00 | | 2.00 | 5.00 |"
+    assert text[3] == "| DCGAN | 1 | 100 | | 100 | 0.000 | |"
+
+
+def test_both_kernels_are_compared_with_the_same_others(tables):
+    usual, other = step("MLP", jax_jit=0.5, torch_eager=1.5), step("MLP", jax_jit=0.75, dezero=3)
+    files = {
+        "benchmark/benchmark.json": {
+            "steps": [usual], "versions": {"minigan": {"BLAS kernel": "SkylakeX"}},
+        },
+        "images/benchmark.json": {"steps": []},
+        "haswell/benchmark.json": {"steps": [other]},
+    }  # fmt: skip
+    head, _, *lines = tables.openblas_table(files.get).splitlines()
+    assert head == "| step | ÷ minigan | SkylakeX | Haswell |"
+    assert lines == ["| MLP | JAX, jit | 0.50 (0.40–0.60) | 0.75 (0.65–0.85) |"]
+
+
 def test_what_has_not_been_measured_is_said(tables):
     for name, make in tables.TABLES.items():
         text = make(lambda file: None)

@@ -15,7 +15,7 @@ from minigan.backend.numpy.replay.exchange import Exchange
 
 # Bytes of weights, moments and all else that the owner holds. In a step of larger ones all time
 # goes to products, and the copies would take more memory than the step.
-LARGEST = 1 << 28
+LARGEST = 1 << 27
 
 
 class TooLargeError(Exception):
