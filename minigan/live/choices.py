@@ -253,7 +253,7 @@ def images(data: Sequence[str], recipes: Sequence[str]) -> list[Setting]:
         ),
         Integer(
             name="batch_size",
-            label="batch",
+            label="batch (0: usual)",
             group="game",
             help="How many images one update learns from; 0 is what the recipe says.",
             default=0,

@@ -212,7 +212,7 @@ export class Source {
     this.names.scrollTop = 0;
   }
 
-  empty(words = "Press “Step D” or “Step G”, or switch slow motion on: it is shown line by line.") {
+  empty(words = "Take a single step, or switch slow motion on: it is shown line by line.") {
     this.body.replaceChildren(
       element("tr", {}, element("td", { class: "empty", colspan: 5 }, words)),
     );
