@@ -293,7 +293,17 @@ def of_averages(found: Found, which: str) -> str:
 
     "share of statistics dcgan 0 12": how much of what the average is worse than the last weights,
     by its Fréchet distance, it makes up with statistics of its own.
+
+    "gain of statistics gan 25": by how much they change its Fréchet distance, over all seeds.
     """
+    if which.startswith("gain of statistics "):
+        system, epochs = which.removeprefix("gain of statistics ").split(" ")
+        runs = where(found, system=system, epochs=int(epochs))
+        _, averaged, anew = (
+            [run[column]["frechet_distance"] for run in runs] for column in COLUMNS
+        )
+        text = mean([b - a for a, b in zip(averaged, anew, strict=True)], 1)
+        return f"{text} (seeds {', '.join(str(run['settings']['seed']) for run in runs)})"
     one = which.removeprefix("share of statistics ")
     system, seed, epochs, *rest = one.split(" ")
     (run,) = where(found, system=system, seed=int(seed), epochs=int(epochs))

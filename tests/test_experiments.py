@@ -305,6 +305,11 @@ def test_the_table_of_averages_has_three_generators_of_a_run():
     ]
     assert tables.of_averages(found, "dcgan 0 4 averaged precision .1f") == "0.2"
     assert tables.of_averages(found, "share of statistics dcgan 0 4") == "75 %"
+    assert tables.of_averages(found, "gain of statistics dcgan 4") == "−15.0 (seeds 0)"
+    other = scores | {"statistics anew": {"frechet_distance": 24.0, "precision": 0.5}}
+    found["runs"].append({"settings": {"system": "dcgan", "seed": 2, "epochs": 4}, **other})
+    gain = "−15.5 ± 6.4 (seeds 0, 2)"  # t of one degree of freedom, 12.7, times ½
+    assert tables.of_averages(found, "gain of statistics dcgan 4") == gain
 
 
 def test_the_table_of_first_weights_says_what_was_not_played():
