@@ -8,6 +8,7 @@
     program.py     the notes become a program: one call to NumPy after another
     folding.py     what is the same each time is done once
     fusion.py      neighbors become one call: a compiled loop
+    reuse.py       a result lies where an array was read for the last time
     recording.py   when which of it happens, and the proof that a replay does what the step does
 
 ../../recorded.py says which rules a step obeys. MINIGAN_COMPILE=0 lets it run as it is.
