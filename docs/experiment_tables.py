@@ -299,10 +299,8 @@ def of_averages(found: Found, which: str) -> str:
     if which.startswith("gain of statistics "):
         system, epochs = which.removeprefix("gain of statistics ").split(" ")
         runs = where(found, system=system, epochs=int(epochs))
-        _, averaged, anew = (
-            [run[column]["frechet_distance"] for run in runs] for column in COLUMNS
-        )
-        text = mean([b - a for a, b in zip(averaged, anew, strict=True)], 1)
+        scores = [[run[column]["frechet_distance"] for column in COLUMNS] for run in runs]
+        text = mean([anew - averaged for _, averaged, anew in scores], 1)
         return f"{text} (seeds {', '.join(str(run['settings']['seed']) for run in runs)})"
     one = which.removeprefix("share of statistics ")
     system, seed, epochs, *rest = one.split(" ")

@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import statistics
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -138,8 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows.append({"name": name, **found, "limit": found["multiplications"] / rate})
             told = ", ".join(f"{kind} {1e3 * t:.2f}" for kind, t in rows[-1]["kinds"].items())
             print(f"{name}: {1e3 * found['round']:.2f} ms; {told}")
-    command = f"python tests/benchmarks/shares.py --threads {options.threads}"
-    record = circumstances(command, options.threads)
+    command = "python tests/benchmarks/shares.py " + " ".join(arguments or sys.argv[1:])
+    record = circumstances(command.strip(), options.threads)
     record |= {"multiplications a second": rate, "rows": rows}
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,8 @@ import numpy as np
 
 from minigan.backend.formula import twin
 from minigan.backend.interface import AdamStep, Backend, RandomStream, Window
-from minigan.backend.numpy.compiler.trace import KNOWN
-from minigan.backend.numpy.replay.notes import Call, Notes
+from minigan.backend.numpy.compiler.trace import UntraceableError, trace
+from minigan.backend.numpy.replay.notes import Notes
 from minigan.backend.numpy.replay.watched import Watched, found_in, noted
 
 
@@ -56,13 +56,10 @@ class WatchedBackend(Backend):
 
     def elementwise(self, function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         notes = _notes(arrays)
-        before = len(notes.calls)
-        result = function(*arrays)
         large = max([x.size for x in found_in(list(arrays))]) >= self.large
-        if large and not _is_one_pass(notes.calls[before:]):
-            del notes.calls[before:]
+        if large and not _is_one_pass(function, arrays):
             return noted(notes, self.backend.elementwise, twin(function), list(arrays))
-        return result
+        return function(*arrays)
 
     def matmul(self, a: Any, b: Any) -> Any:
         return noted(_notes([a, b]), self.backend.matmul, a, b)
@@ -148,9 +145,13 @@ class WatchedStream:
         return noted(self.notes, self.stream.integers, high, count)
 
 
-def _is_one_pass(calls: Sequence[Call]) -> bool:
+def _is_one_pass(function: Callable[..., Any], arrays: Sequence[Any]) -> bool:
     """Whether a formula is one simple pass, of which pieces in a cache make nothing better."""
-    return len(calls) == 1 and getattr(calls[0].function, "__name__", "") in KNOWN
+    first = next(found_in(list(arrays))).dtype
+    try:
+        return trace(twin(function), [getattr(a, "dtype", first) for a in arrays]).operations < 2
+    except UntraceableError:
+        return False
 
 
 def _notes(arrays: Sequence[Any]) -> Notes:
