@@ -77,20 +77,25 @@ class BatchNorm(FusedOp):
 
     def forward(self, x: Array, w: Array | None = None, b: Array | None = None) -> Array:
         backend = backend_of(x)
+        each = backend.elementwise  # what follows the statistics is made of vectors: (C,)
         rows = channel_rows(x)  # (N, C, …) -> (M, C)
         self.mean, self.var, self.count = moments_over_ranks(rows)
-        scale = 1 / backend.xp.sqrt(self.var + self.eps)
+        scale = each(inverse_deviation(self.eps), [self.var])
         if w is not None:
             scale = scale * w
-        shift = -self.mean * scale if b is None else b - self.mean * scale
+        if b is None:
+            shift = each(lambda mean, scale: -mean * scale, [self.mean, scale])
+        else:
+            shift = each(lambda b, mean, scale: b - mean * scale, [b, self.mean, scale])
         return from_channel_rows(backend.column_affine(rows, scale, shift), x.shape)
 
     def backward_arrays(self, g: Array, y: Array) -> tuple[Array | None, ...]:
         arrays = [x.array for x in self.inputs]
         x, w = arrays[0], arrays[1] if len(arrays) > 1 else None
-        backend = backend_of(x)
+        backend, count = backend_of(x), self.count
+        each = backend.elementwise
         rows, g_rows = channel_rows(x), channel_rows(g)
-        inv_std = 1 / backend.xp.sqrt(self.var + self.eps)
+        inv_std = each(inverse_deviation(self.eps), [self.var])
         gb = backend.column_sums(g_rows)
         gw = backend.column_products(g_rows, rows, self.mean) * inv_std
         # gx = scale · (g − gb/m − x̂ · gw/m), gathered as  g · scale + x · slope + shift
@@ -99,10 +104,18 @@ class BatchNorm(FusedOp):
         # over the rows of all ranks. gw and gb stay this rank's: the optimizer will add them up.
         every_gw, every_gb = ranks().all_sums([gw, gb])
         scale = inv_std if w is None else inv_std * w
-        slope = -scale * inv_std * every_gw / self.count
-        shift = -scale * every_gb / self.count - self.mean * slope
+        slope = each(lambda a, s, gw: -a * s * gw / count, [scale, inv_std, every_gw])
+        shift = each(
+            lambda a, gb, mean, slope: -a * gb / count - mean * slope,
+            [scale, every_gb, self.mean, slope],
+        )
         gx = from_channel_rows(backend.column_affine(g_rows, scale, rows, slope, shift), x.shape)
         return (gx, gw, gb)[: len(arrays)]
+
+
+def inverse_deviation(eps: float) -> Callable[[Array], Array]:
+    """var ↦ 1 / √(var + eps)"""
+    return lambda var: 1 / backend_of(var).xp.sqrt(var + eps)
 
 
 def moments_over_ranks(rows: Array) -> tuple[Array, Array, int | Array]:
@@ -185,7 +198,7 @@ def batch_norm(
         y = _scaled(op(input), None, bias)
     if training and running_mean is not None and running_var is not None:
         _move(running_mean, op.mean, momentum)
-        _move(running_var, op.var * (op.count / (op.count - 1)), momentum)
+        _move(running_var, op.var, momentum, op.count / (op.count - 1))
     return y
 
 
@@ -263,9 +276,15 @@ def _by_running(
     return y if bias is None else y + per_channel(bias, input.ndim)
 
 
-def _move(running: Tensor, batch: Array, momentum: float) -> None:
-    """Let a running statistic follow that of a batch."""
-    running.array += momentum * (batch - running.array)
+def _move(
+    running: Tensor, batch: Array, momentum: float | Array, factor: float | Array = 1
+) -> None:
+    """Let a running statistic follow that of a batch, times a factor."""
+    old = running.array
+    step = backend_of(old).elementwise(
+        lambda old, batch: momentum * (batch * factor - old), [old, batch]
+    )
+    old += step
     running.mark_changed()
 
 
