@@ -10,6 +10,7 @@ The columns are built in kernels.cu. Next: random.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -86,7 +87,8 @@ def _columns(x: Array, kernel: tuple[int, ...], window: Window, places: tuple[in
     count, depth = len(x) * places[0] * places[1], kernel[0] * kernel[1] * x.shape[3]
     columns = cupy.empty((count, depth), x.dtype)
     fours = _in_fours(x, columns)
-    _launch("columns", fours, depth, x, columns, kernel, window, places, x.shape[1:])
+    along = kernel[1] * x.shape[3]  # a row of the kernel
+    _launch("columns", fours, along, count, x, columns, kernel, window, places, x.shape[1:])
     return columns
 
 
@@ -98,14 +100,16 @@ def _from_columns(
     places: tuple[int, int],
 ) -> None:
     """(n·OH·OW, KH·KW·C) -> x (n, H, W, C): the adjoint of `_columns`; it adds up what meets."""
-    fours = _in_fours(x, columns)
-    _launch("from_columns", fours, x.shape[3], columns, x, kernel, window, places, x.shape[1:])
+    fours, pixels = _in_fours(x, columns), math.prod(x.shape[:3])
+    along = x.shape[3]
+    _launch("from_columns", fours, along, pixels, columns, x, kernel, window, places, x.shape[1:])
 
 
 def _launch(
     kernel_name: str,
     fours: bool,
-    width: int,
+    along: int,
+    rows: int,
     source: Array,
     out: Array,
     kernel: tuple[int, ...],
@@ -113,7 +117,7 @@ def _launch(
     places: tuple[int, int],
     image: tuple[int, int, int],
 ) -> None:
-    """Run a kernel that writes `out` in rows of `width` numbers."""
+    """Run a kernel that writes `out` in so many rows, with a thread for each number along one."""
     if not out.size:
         return
     step = 4 if fours else 1
@@ -121,8 +125,7 @@ def _launch(
     geometry = np.zeros((), GEOMETRY)
     numbers = (height, across, channels // step, *places, *kernel)
     geometry[()] = (*numbers, *window.stride, *window.padding, *window.dilation)
-    rows = out.size // width
-    block = rectangle(width // step)
+    block = rectangle(along // step)
     grid = (-(-rows // block[1]),)
     name = f"{kernel_name}_{out.dtype.name}{'x4' if fours else ''}"
     launch("kernels.cu", name, grid, block, (source, out, np.int64(rows), geometry))

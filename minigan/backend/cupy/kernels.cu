@@ -20,6 +20,22 @@ struct Geometry {
     int dy, dx;                   // dilation
 };
 
+// Where a thread stands in a batch of pictures of rows × across places.
+struct Spot {
+    long long number, image;  // of all places; of the images
+    int y, x;
+    bool beyond;  // behind the last one
+};
+__device__ Spot spot_of(long long count, int rows, int across) {
+    const long long number = ROW;
+    const int places = rows * across;
+    // 64-bit divisions are several times dearer than those of 32 bits, which do for most batches.
+    const long long image =
+        count < (1ll << 31) ? (unsigned)number / (unsigned)places : number / places;
+    const int place = number - image * places, y = place / across;
+    return {number, image, y, place - y * across, number >= count};
+}
+
 __device__ void clear(float& a) { a = 0; }
 __device__ void clear(double& a) { a = 0; }
 __device__ void clear(float4& a) { a = make_float4(0, 0, 0, 0); }
@@ -28,46 +44,62 @@ __device__ void add(double& a, double b) { a += b; }
 __device__ void add(float4& a, float4 b) { a.x += b.x; a.y += b.y; a.z += b.z; a.w += b.w; }
 
 // (n, H, W, C) -> (n·OH·OW, KH·KW·C): what the kernel sees at each place, zeros beside the image.
+// Divisions are dear: a thread knows its place, and its part of a kernel's row, before it copies.
 template <class Part>
 __device__ void columns(const Part* x, Part* out, long long places, Geometry g) {
-    const long long place = ROW;
-    if (place >= places) return;
-    const int ox = place % g.across, oy = place / g.across % g.rows;
-    const long long image = place / g.across / g.rows;
-    const int run = g.wide * g.channels, depth = g.high * run;
-    for (int k = threadIdx.x; k < depth; k += blockDim.x) {
-        const int a = k / run, b = k % run / g.channels, c = k % g.channels;
-        const int y = oy * g.down + a * g.dy - g.top, column = ox * g.right + b * g.dx - g.left;
-        Part value;
-        clear(value);
-        if (y >= 0 && y < g.height && column >= 0 && column < g.width)
-            value = x[((image * g.height + y) * g.width + column) * g.channels + c];
-        out[place * depth + k] = value;
+    const Spot spot = spot_of(places, g.rows, g.across);
+    if (spot.beyond) return;
+    const int run = g.wide * g.channels;  // a row of the kernel: one run of memory in a column
+    x += spot.image * g.height * g.width * g.channels;
+    out += spot.number * g.high * run;
+    for (int r = threadIdx.x; r < run; r += blockDim.x) {
+        const int b = r / g.channels, c = r - b * g.channels;
+        const int column = spot.x * g.right + b * g.dx - g.left;
+        for (int a = 0; a < g.high; a++) {
+            const int y = spot.y * g.down + a * g.dy - g.top;
+            Part value;
+            clear(value);
+            if (y >= 0 && y < g.height && column >= 0 && column < g.width)
+                value = x[(y * g.width + column) * g.channels + c];
+            out[a * run + r] = value;
+        }
     }
+}
+
+// Which kernel rows (or columns) saw a pixel: those at `first`, and every `step` places before it,
+// down to `last`; kernel row a stood `y − a·dy` below the padding's edge.
+struct Seen {
+    int first, last;
+};
+__device__ Seen seen_by(int y, int size, int step, int dilation, int places) {
+    const int before = y - (size - 1) * dilation;  // what the kernel's far end saw is the last
+    return {min(y / step, places - 1), before <= 0 ? 0 : (before + step - 1) / step};
 }
 
 // (n·OH·OW, KH·KW·C) -> (n, H, W, C): its adjoint. Each pixel gathers what its columns hold, in a
 // fixed order: no two threads write to one place, and the sum is the same every time.
 template <class Part>
 __device__ void from_columns(const Part* columns, Part* out, long long pixels, Geometry g) {
-    const long long pixel = ROW;
-    if (pixel >= pixels) return;
-    const int x = pixel % g.width + g.left, y = pixel / g.width % g.height + g.top;
-    const long long image = pixel / g.width / g.height;
+    const Spot spot = spot_of(pixels, g.height, g.width);
+    if (spot.beyond) return;
+    const int y = spot.y + g.top, x = spot.x + g.left, run = g.wide * g.channels;
+    const Seen rows = seen_by(y, g.high, g.down, g.dy, g.rows);
+    const Seen across = seen_by(x, g.wide, g.right, g.dx, g.across);
+    columns += spot.image * g.rows * g.across * g.high * run;
     for (int c = threadIdx.x; c < g.channels; c += blockDim.x) {
         Part total;
         clear(total);
-        for (int a = 0; a < g.high; a++) {
-            const int oy = (y - a * g.dy) / g.down;  // the place that saw y through kernel row a
-            if (oy < 0 || oy >= g.rows || oy * g.down != y - a * g.dy) continue;
-            for (int b = 0; b < g.wide; b++) {
-                const int ox = (x - b * g.dx) / g.right;
-                if (ox < 0 || ox >= g.across || ox * g.right != x - b * g.dx) continue;
-                const long long place = (image * g.rows + oy) * g.across + ox;
-                add(total, columns[((place * g.high + a) * g.wide + b) * g.channels + c]);
+        for (int oy = rows.first; oy >= rows.last; oy--) {
+            const int a = (y - oy * g.down) / g.dy;  // the kernel row through which it saw y
+            if (a * g.dy != y - oy * g.down) continue;
+            for (int ox = across.first; ox >= across.last; ox--) {
+                const int b = (x - ox * g.right) / g.dx;
+                if (b * g.dx != x - ox * g.right) continue;
+                const int place = oy * g.across + ox;
+                add(total, columns[(long long)(place * g.high + a) * run + b * g.channels + c]);
             }
         }
-        out[pixel * g.channels + c] = total;
+        out[spot.number * g.channels + c] = total;
     }
 }
 
