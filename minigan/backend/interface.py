@@ -112,6 +112,10 @@ class Backend(ABC):
         """array[places], along the first axis."""
         return array.take(places, axis=0)
 
+    def add_at(self, array: Array, index: Any, values: Array) -> None:
+        """array[index] += values, once for every time that the index names a place."""
+        self.xp.add.at(array, index, values)
+
     # ---- element by element ------------------------------------------------------------------
 
     @abstractmethod

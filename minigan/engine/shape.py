@@ -89,11 +89,11 @@ class Scatter(Op):
         self.index, self.shape = index, shape
 
     def forward(self, a: Array) -> Array:
-        xp = backend_of(a).xp
-        y = xp.zeros_like(a, shape=self.shape, order="C")
+        backend = backend_of(a)
+        y = backend.xp.zeros_like(a, shape=self.shape, order="C")
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
         if any(hasattr(part, "__array__") or isinstance(part, Sequence) for part in parts):
-            xp.add.at(y, self.index, a)  # an index array may name one place twice
+            backend.add_at(y, self.index, a)  # an index array may name one place twice
         else:
             y[self.index] = a
         return y

@@ -117,6 +117,26 @@ class CupyBackend(Backend):
     def random_stream(self, seed: int, offset: int) -> RandomStream:
         return CupyStream(seed, offset)
 
+    def add_at(self, array: Array, index: Any, values: Array) -> None:
+        """CuPy adds up in whatever order the GPU's threads arrive; whole rows, as those of an
+        embedding, are added here in the order of the index, and so alike every time."""
+        whole_rows = (
+            isinstance(index, cupy.ndarray)
+            and index.dtype == np.int64
+            and values.shape == (*index.shape, *array.shape[1:])
+        )
+        in_lines = array.dtype.kind == "f" and array.flags.c_contiguous and values.size > 0
+        if not (whole_rows and in_lines):
+            cupy.add.at(array, index, values)
+            return
+        values, index = (cupy.ascontiguousarray(a) for a in (values, index))
+        columns = array.size // len(array)
+        block = rectangle(columns)
+        grid = (-(-columns // block[0]), -(-len(array) // block[1]))
+        sizes = (np.int64(index.size), np.int64(len(array)), np.int32(columns))
+        arguments = (array, index, values.astype(array.dtype, copy=False), *sizes)
+        launch("sums.cu", f"add_rows_{array.dtype.name}", grid, block, arguments)
+
     # ---- element by element ------------------------------------------------------------------
 
     def elementwise(self, function: Callable[..., Array], arrays: Sequence[Any]) -> Array:

@@ -1,4 +1,5 @@
-// Sums over the columns of a matrix on the GPU: Σ x, Σ x·(y − center), mean and variance.
+// Sums over the columns of a matrix on the GPU: Σ x, Σ x·(y − center), mean and variance. And rows
+// added to those of a table.
 //
 // A matrix of many rows and few columns (the pixels of a batch, and its channels) is cut into
 // pieces of rows, and each block of threads sums up one piece for a few columns: the threads along
@@ -61,6 +62,33 @@ extern "C" __global__ void products_float64(const double* x, const double* y, co
          [=](long long i, int c) { return x[i] * (y[i] - center[c]); });
 }
 
+// ---- rows by their numbers -----------------------------------------------------------------------
+
+// table[index[i], c] += values[i, c] for all i, one after another: each thread has a place of the
+// table, and looks through the index for those that mean it. A negative number counts from the end.
+template <class Number>
+__device__ void add_rows(Number* table, const long long* index, const Number* values,
+                         long long count, long long rows, int columns) {
+    const int c = blockIdx.x * blockDim.x + threadIdx.x;
+    const long long row = (long long)blockIdx.y * blockDim.y + threadIdx.y;
+    if (c >= columns || row >= rows) return;
+    Number total = table[row * columns + c];
+    for (long long i = 0; i < count; i++)
+        if (index[i] == row || index[i] == row - rows) total += values[i * columns + c];
+    table[row * columns + c] = total;
+}
+
+extern "C" __global__ void add_rows_float32(float* table, const long long* index,
+                                            const float* values, long long count, long long rows,
+                                            int columns) {
+    add_rows(table, index, values, count, rows, columns);
+}
+extern "C" __global__ void add_rows_float64(double* table, const long long* index,
+                                            const double* values, long long count, long long rows,
+                                            int columns) {
+    add_rows(table, index, values, count, rows, columns);
+}
+
 // ---- mean and variance ---------------------------------------------------------------------------
 
 // Of some numbers: how many, their mean, and Σ (x − mean)². Two of these can be put together
@@ -88,10 +116,22 @@ __device__ void moments(const Number* x, Number* means, Number* squares, long lo
     const int c = blockIdx.x * blockDim.x + threadIdx.x;
     const long long start = blockIdx.y * rows_per_piece;
     const long long end = min(start + rows_per_piece, rows);
+    const long long first = start + threadIdx.y;
     Moments<Number> found = {0, 0, 0};
-    if (c < columns)
-        for (long long row = start + threadIdx.y; row < end; row += blockDim.y)
-            merge(found, Moments<Number>{1, x[row * columns + c], 0});
+    if (c < columns && first < end) {
+        // Counted from the thread's first number, which lies among them: no division for each, and
+        // nothing lost to rounding when the mean is large.
+        const Number origin = x[first * columns + c];
+        Number sum = 0, squares = 0;
+#pragma unroll 4
+        for (long long row = first; row < end; row += blockDim.y) {
+            const Number apart = x[row * columns + c] - origin;
+            sum += apart;
+            squares += apart * apart;
+        }
+        const Number count = (Number)((end - first + blockDim.y - 1) / blockDim.y);
+        found = {count, origin + sum / count, squares - sum * (sum / count)};
+    }
     found = over_rows(found, [](auto& a, const auto& b) { merge(a, b); });
     if (threadIdx.y == 0 && c < columns) {
         means[(long long)blockIdx.y * columns + c] = found.mean;

@@ -236,6 +236,24 @@ def test_sum_over_any_axes_in_any_layout(
     assert_same(gpu.sum(gpu.asarray(a), axes, keepdims), wanted, gpu)
 
 
+@given(
+    index=st.lists(st.integers(-4, 3), min_size=1, max_size=40),
+    columns=st.lists(st.integers(1, 40), max_size=2),
+    dtype=dtypes(),
+    seed=seeds(),
+)
+def test_rows_are_added_in_the_order_of_the_index(
+    gpu: Backend, index: list[int], columns: list[int], dtype: str, seed: int
+) -> None:
+    """As NumPy adds them, to the last bit."""
+    table = numbers(seed, 4, *columns, dtype=dtype)
+    values = numbers(seed + 1, len(index), *columns, dtype=dtype)
+    theirs = gpu.asarray(table.copy())
+    gpu.add_at(theirs, gpu.asarray(np.array(index)), gpu.asarray(values))
+    NUMPY.add_at(table, np.array(index), values)
+    np.testing.assert_array_equal(gpu.to_numpy(theirs), table)
+
+
 ROWS = st.one_of(st.integers(1, 20), st.sampled_from([64, 65, 2048, 2049, 5000]))
 COLUMNS = st.sampled_from([1, 2, 3, 31, 32, 33, 70])
 

@@ -54,6 +54,10 @@ class WatchedBackend(Backend):
     def take(self, array: Any, places: Any) -> Any:
         return noted(_notes([array, places]), self.backend.take, array, places)
 
+    def add_at(self, array: Any, index: Any, values: Any) -> None:
+        notes = _notes([array, values])
+        noted(notes, self.backend.add_at, array, index, values, writes=[array])
+
     def elementwise(self, function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         notes = _notes(arrays)
         large = max([x.size for x in found_in(list(arrays))]) >= self.large
