@@ -115,10 +115,14 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> int:
 
 @pytest.fixture(scope="session")
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """The backend that this run of the tests is about. A test that takes it must use it."""
+    """The backend that this run of the tests is about. A test that takes it must use it.
+
+    On a GPU, products are compared in full precision: without TF32.
+    """
     if request.config.getoption("--backend") == "numpy":
         return get_backend("numpy")
-    cupy = get_backend("cupy")
+    cupy: Any = get_backend("cupy")
+    cupy.tf32 = "none"
     note_what_is_asked_of(cupy, ASKED)
     return cupy
 
