@@ -127,6 +127,16 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return cupy
 
 
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Any:
+    """The pretended GPU, which knows what it was asked for."""
+    if request.config.getoption("--backend") != "cupy-on-cpu":
+        pytest.skip("only the pretended GPU counts launches: run with --backend cupy-on-cpu")
+    from cupy_on_cpu.device import device
+
+    return device
+
+
 # A test that takes `backend`, and then makes its tensors without it, would run NumPy again and be
 # counted as CuPy's. So it fails: with NumPy, if its text never mentions the name; with CuPy, if
 # nothing was asked of that backend, since NumPy is what everything else takes.

@@ -20,13 +20,3 @@ def gpu(request: pytest.FixtureRequest) -> Iterator[Any]:
     before, backend.tf32 = backend.tf32, "none"  # a comparison in full precision
     yield backend
     backend.tf32 = before
-
-
-@pytest.fixture
-def device(request: pytest.FixtureRequest) -> Any:
-    """The pretended GPU, which knows what it was asked for."""
-    if request.config.getoption("--backend") != "cupy-on-cpu":
-        pytest.skip("only the pretended GPU counts launches: run with --backend cupy-on-cpu")
-    from cupy_on_cpu.device import device
-
-    return device

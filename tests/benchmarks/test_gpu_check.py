@@ -1,6 +1,7 @@
 """The measurements on a GPU run, count what they say they count, and need a GPU to do so."""
 
 import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from minigan.backend import Window
+from minigan.functional import leaky_relu
 from minigan.gans.gan import MLPGAN
 
 HERE = Path(__file__).parent
@@ -36,9 +38,18 @@ def module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def test_everything_is_measured_with_one_command(gpu: Any, capsys: pytest.CaptureFixture) -> None:
-    assert module("gpu_check").main(["--quick"]) == 0
+def test_everything_is_measured_with_one_command(
+    gpu: Any, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    assert module("gpu_check").main(["--quick", "--out", str(tmp_path / "gpu.json")]) == 0
     said = capsys.readouterr().out
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    for i in range(2):
+        assert "minigan, recorded" in found["steps"][i]["turns"]
+        assert found["kernels"][i]["step"] > 0 and len(found["kernels"][i]["kernels"]) > 30
+    assert found["losses"]["float64"]["farthest"] < 1e-9
+    assert found["losses"]["float64"]["close for"] == 4  # all of them
+    assert found["run"]["seconds"] > 0 and found["gpu"] == gpu.gpu
     for name in ("MLP GAN, batch 8", "DCGAN 32×32×1, batch 4"):
         assert f"{name}, width ×0.125: milliseconds a step" in said
         assert f"{name}, width ×0.125: a replayed step takes the GPU" in said
@@ -105,6 +116,18 @@ def test_a_step_is_taken_apart(gpu: Any) -> None:
     of_d = sum(n * m * 2 for n, m in d)  # G's step: forward and input gradients
     of_d += 2 * sum(n * m * (2 if i == 0 else 3) for i, (n, m) in enumerate(d))
     assert sum(call.flop for call in calls) == 2 * 4 * (of_g + of_d)
+
+
+def test_a_formula_is_repeated_as_it_ran(gpu: Any, device: Any) -> None:
+    """In one kernel, though its op holds arrays by then."""
+    kernels = module("gpu.kernels")
+    x = module("minigan").Tensor(gpu.xp.ones((3, 4), "float32"), requires_grad=True)
+    with kernels.watched(gpu) as calls:
+        leaky_relu(x, 0.2)
+    (call,) = calls
+    with device.recording() as asked:
+        call.repeat()
+    assert [each.kind for each in asked if each.kind != "malloc"] == ["launch"]
 
 
 def test_what_takes_less_than_a_twentieth_is_put_together() -> None:

@@ -2,7 +2,7 @@
 
 On one machine without several GPUs this is all that can be tried: that the right numbers, of the
 right type, at the right addresses, are asked for on the current stream, in a step that is played
-and in one that is recorded. `test_on_a_gpu` runs where there is one.
+and in one that is recorded. Those marked `gpu` run where there is one.
 """
 
 import ctypes
@@ -15,6 +15,7 @@ from minigan.backend import get_backend
 from minigan.distributed import Communicator, ranks, run_in_threads, working_as
 from minigan.distributed.nccl import NCCL
 from minigan.distributed.threads import Threads
+from minigan.tensor import Tensor
 
 
 class PretendedNCCL:
@@ -97,17 +98,24 @@ def test_two_gpus_end_where_one_ends(gpu, name, monkeypatch):
 
 
 @pytest.mark.gpu
-def test_on_a_gpu(gpu_rank):
-    """NCCL itself, between as many ranks as there are: one GPU, one rank, at the least."""
-    import cupy
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_nccl_itself_adds_up(backend, dtype):
+    """Between as many ranks as there are: one GPU, one rank, at the least."""
+    array = backend.asarray(np.arange(6).reshape(2, 3).astype(dtype)).T
+    total = NCCL(Communicator()).add_up(array)
+    np.testing.assert_array_equal(backend.to_numpy(total), np.arange(6).reshape(2, 3).T)
 
-    total = NCCL(gpu_rank).add_up(cupy.arange(5, dtype="float32"))
-    np.testing.assert_array_equal(cupy.asnumpy(total), np.arange(5) * gpu_rank.size)
 
-
-@pytest.fixture
-def gpu_rank():
-    return Communicator()
+@pytest.mark.gpu
+def test_nccl_itself_is_recorded_with_the_step(backend):
+    """Its sum is asked for on the stream of the recording, and done again by each replay."""
+    nccl = NCCL(Communicator())
+    play = backend.compiled(lambda x: (x * 2).like(nccl.add_up((x * 2).array)) + 1)
+    for i in range(6):
+        y = play(Tensor(np.full(5, i, np.float32), backend=backend))
+        np.testing.assert_array_equal(y.numpy(), np.full(5, 2 * i + 1))
+    (recording,) = play.recordings.values()
+    assert recording.graph is not None and not play.failed
 
 
 def test_threads_carry_the_stand_in():

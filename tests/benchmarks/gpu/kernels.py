@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from minigan.backend.formula import twin
 from minigan.errors import UserError
 
 WATCHED = (
@@ -76,6 +77,8 @@ def watched(backend: Any) -> Iterator[list[Call]]:
             nonlocal busy
             if busy:
                 return function(*arguments)
+            if method == "elementwise":  # an op that has run holds arrays, and is no plain formula
+                arguments = (twin(arguments[0]), *arguments[1:])
             busy = True
             try:
                 out = function(*arguments)
