@@ -135,7 +135,7 @@ class RecordedStep:
         either.
 
         Nobody has to list them, so no list can be incomplete. It runs before each replay, hence the
-        exact types: a look into a set instead of a question to each class.
+        exact types: a look into a dict instead of several questions to each object.
         """
         found: list[Any] = []
         tensors: list[Any] = []
@@ -146,26 +146,52 @@ class RecordedStep:
             kind = type(thing)
             if kind in PLAIN:
                 found.append(thing)
-            elif kind is self.array_type:
+                continue
+            if kind is self.array_type:
                 found.append(self.place(thing))
-            elif is_tensor(thing):
+                continue
+            what = KINDS.get(kind) or kind_of(thing)
+            if what == "tensor":
                 found += [self.place(thing.array), thing.requires_grad]
                 tensors.append(thing)
-            elif isinstance(thing, np.generic | np.dtype):
+            elif what == "value":
                 found.append(thing)
             elif kind is self.moving:
                 found.append(id(thing))
             elif id(thing) not in seen:
                 seen.add(id(thing))
-                if isinstance(thing, list | tuple):
+                if what == "list":
                     left += thing
-                elif isinstance(thing, dict):
+                elif what == "dict":
                     left += thing.values()
-                else:
-                    parts = getattr(thing, "__dict__", {})
+                elif what == "object":
+                    parts = thing.__dict__
                     renewed = parts.get("renewed", ())  # of a module: see nn/spectral_norm.py
-                    left += [part for name, part in parts.items() if name not in renewed]
+                    if renewed:
+                        left += [part for name, part in parts.items() if name not in renewed]
+                    else:
+                        left += parts.values()
         return found, tensors
+
+
+# What is done with an object, by its type; kind_of() fills it in.
+KINDS: dict[type, str] = {}
+
+
+def kind_of(thing: Any) -> str:
+    """What `held` does with a thing of this type: "nothing" if it cannot be looked into."""
+    if is_tensor(thing):
+        kind = "tensor"
+    elif isinstance(thing, np.generic | np.dtype):
+        kind = "value"
+    elif isinstance(thing, list | tuple):
+        kind = "list"
+    elif isinstance(thing, dict):
+        kind = "dict"
+    else:
+        kind = "object" if hasattr(thing, "__dict__") else "nothing"
+    KINDS[type(thing)] = kind
+    return kind
 
 
 def is_tensor(thing: Any) -> bool:

