@@ -9,6 +9,7 @@ In a page `<!-- table: NAME -->` … `<!-- end -->` holds a table, and `<!-- fig
     RUN COLUMN SCORE                    of all seeds of a run, such as `gan average recall`
     run RUN SEED COLUMN SCORE FORMAT    of one of them
     theory KEY/KEY FORMAT               of theory.json
+    gpu KEY/KEY FORMAT                  of gpu.json, once there is one
     ring …, floors …, averages …        of an experiment: experiment_tables.py
 
 Nobody types what is between them, and no figure of a trained network stands without its seeds. The
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import experiment_tables
+import gpu_tables
 import live_tables
 import scaling_tables
 import speed_tables
@@ -295,10 +297,9 @@ def of_one_run(files: Files, run: str, seed: str, column: str, score: str, spec:
     return f"{format(record['columns'][column]['scores'][score], spec)} ({named(seed)})"
 
 
-def of_theory(files: Files, where: str) -> str:
-    """ "ring/…/0 .2f": a number of theory.json by its keys, and how Python shall format it."""
+def by_keys(value: Any, where: str) -> str:
+    """ "ring/…/0 .2f": a number of a file by its keys, and how Python shall format it."""
     path, _, spec = where.rpartition(" ")
-    value = files.read("theory.json")
     for key in path.split("/"):
         value = value[int(key) if isinstance(value, list) else key]
     return format(value, spec)
@@ -702,7 +703,10 @@ def of_sentence(files: Files, name: str) -> str:
     """The figure that a marker names."""
     kind, _, which = name.partition(" ")
     if kind == "theory":
-        return of_theory(files, which)
+        return by_keys(files.read("theory.json"), which)
+    if kind == "gpu":
+        found = files.read("gpu.json")
+        return by_keys(found, which) if found else gpu_tables.NOT_YET
     if kind == "run":
         return of_one_run(files, *which.split())
     if kind in experiment_tables.FIGURES:
@@ -718,6 +722,8 @@ def made_table(files: Files, name: str) -> str:
         file, make = made_elsewhere[name]
         found = files.read(file)
         return make(found) if found is not None else "(This has not been measured yet.)"
+    if name.partition(" ")[0] in gpu_tables.TABLES:
+        return gpu_tables.made(name, files.read("gpu.json"))
     if name in speed_tables.TABLES:
         return speed_tables.TABLES[name](files.read)
     return TABLES[name](files) if name in TABLES else earlier_table(name, files)

@@ -5,8 +5,8 @@
 Four parts, of which `--parts` can choose. `steps`: milliseconds of a training step. `kernels`: what
 the step consists of, and how near each part comes to the best the card can do. `losses`: how far
 the first hundred losses of the tutorial's game are from NumPy's. `run`: its whole training, 200
-epochs of MNIST. What this prints is Markdown; `--out` keeps all of it, after each part.
-docs/results/gpu.md says what is hoped for.
+epochs of MNIST. It prints the tables of docs/results/gpu.md, which says what is hoped for; `--out`
+keeps all that was measured, after each case.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from __future__ import annotations
 import argparse
 import json
 import runpy
-import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from contenders.cases import Step, dcgan, mlp_gan
 from gpu import games, kernels
 
 from minigan.backend import get_backend
+from minigan.backend.cupy.start import reason
 from minigan.data import mnist
 from minigan.data.loader import DataLoader
 from minigan.errors import UserError
@@ -35,10 +38,19 @@ from minigan.gans.gan import MLPGAN
 from minigan.tensor import Tensor
 from minigan.training.command import positive, run_command
 from minigan.training.loop import train
+from minigan.training.session import Session
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "docs"))  # for the tables
+import gpu_tables
+
+ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("steps", "kernels", "losses", "run")
-MNIST_GAN = Path(__file__).parents[2] / "examples" / "mnist_gan.py"
 CLOSE = 1e-4  # losses are counted for as long as they are so close
+KEPT = {  # methods of a session, and what they leave of a run
+    "_save_picture": "pictures",
+    "_save": "checkpoints",
+    "_finish": "film and curves",
+}
 Found = dict[str, Any]
 
 
@@ -70,29 +82,31 @@ def card(backend: Any) -> Found:
 
 
 def measure(
-    plays: dict[str, games.Play], backend: Any, rounds: int, steps: int
+    makers: dict[str, Callable[[], games.Play]], backend: Any, rounds: int, steps: int
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
     """Milliseconds a step in each round, and why others failed.
 
     All take turns, so that a disturbance meets all alike.
     """
     wait = backend.xp.cuda.runtime.deviceSynchronize
-    times: dict[str, list[float]] = {}
+    plays: dict[str, games.Play] = {}
     failed: dict[str, str] = {}
-    for name, play in plays.items():
+    for name, make in makers.items():
         try:
+            play = make()
             for _ in range(6):  # kernels are compiled, steps recorded
                 play()
             wait()
-            times[name] = []
-        except (RuntimeError, UserError) as error:  # the latter if the GPU's memory is used up
-            failed[name] = str(error).splitlines()[0]
+            plays[name] = play
+        except Exception as error:  # whatever it is, the others are measured
+            failed[name] = reason(error)
+    times: dict[str, list[float]] = {name: [] for name in plays}
     for _ in range(rounds):
-        for name in times:
+        for name, play in plays.items():
             wait()
             start = time.perf_counter()
             for _ in range(steps):
-                plays[name]()
+                play()
             wait()
             times[name].append((time.perf_counter() - start) / steps * 1e3)
     return times, failed
@@ -100,30 +114,20 @@ def measure(
 
 def steps_of(case: Step, backend: Any, options: argparse.Namespace) -> Found:
     arrays = games.arrays_of(case)
-    plays = games.minigan_games(case, arrays, backend)
+    makers = games.minigan_games(case, arrays, backend)
     try:
-        plays |= games.torch_games(case, arrays)
+        makers |= games.torch_games(case, arrays)
     except (ImportError, AssertionError, RuntimeError) as error:
-        print(f"\nwithout torch: {str(error).splitlines()[0]}")
-    print(f"\n{case.name}: milliseconds a step, {options.rounds} turns of {options.steps} steps\n")
-    print("| | median | least | most |\n|---|---|---|---|")
-    times, failed = measure(plays, backend, options.rounds, options.steps)
-    for name, turns in times.items():
-        low, middle, high = min(turns), statistics.median(turns), max(turns)
-        print(f"| {name} | {middle:.4f} | {low:.4f} | {high:.4f} |")
-    for name, reason in failed.items():
-        print(f"{name} fails: {reason}")
+        print(f"\nwithout torch: {reason(error)}")
+    times, failed = measure(makers, backend, options.rounds, options.steps)
     return {"name": case.name, "steps in a turn": options.steps, "turns": times, "failed": failed}
 
 
 # ---- what a step consists of ---------------------------------------------------------------------
 
 
-def kernels_of(case: Step, backend: Any, peak: kernels.Peak, repeats: int) -> Found:
-    """Every kernel that was watched, and the whole step.
-
-    What a step does besides (random numbers, vectors, copies) is the difference.
-    """
+def kernels_of(case: Step, backend: Any, repeats: int) -> Found:
+    """Every call that was watched, and the whole step."""
     system = games.minigan_system(case, backend)
     real = Tensor(backend.asarray(games.arrays_of(case)["images"][: case.images]))
     system.play_round(real)
@@ -133,14 +137,7 @@ def kernels_of(case: Step, backend: Any, peak: kernels.Peak, repeats: int) -> Fo
         found = kernels.costs(backend, calls, repeats=repeats)
         step = kernels.seconds_of(backend, lambda: system.play_round(real), repeats=1)
     except UserError as error:
-        print(f"\n{case.name}: {error}")
         return {"name": case.name, "failed": str(error)}
-    together = sum(cost.total for cost in found)
-    print(
-        f"\n{case.name}: a replayed step takes the GPU {step * 1e3:.4f} ms; "
-        f"{len(calls)} of its kernels one by one, {together * 1e3:.4f} ms\n"
-    )
-    print(*kernels.table(found, peak), sep="\n")
     return {"name": case.name, "step": step, "kernels": [cost._asdict() for cost in found]}
 
 
@@ -156,17 +153,13 @@ def losses_of(backend: Any, dtype: str, rounds: int) -> np.ndarray:
 
 
 def compare_losses(backend: Any, rounds: int) -> Found:
-    """In full precision, without TF32."""
+    """How far they are apart, and for how many rounds they are close; in full precision."""
     before, backend.tf32 = backend.tf32, "none"
     found: Found = {"rounds": rounds}
     for dtype in ("float64", "float32"):
         apart = abs(losses_of(backend, dtype, rounds) - losses_of("numpy", dtype, rounds))
         close = np.append(apart.max(axis=1), np.inf) <= CLOSE
         found[dtype] = {"farthest": float(apart.max()), "close for": int(close.argmin())}
-        print(
-            f"\n{dtype}: in {rounds} rounds the losses are at most {apart.max():.1e} from NumPy's, "
-            f"and within {CLOSE:g} for {close.argmin()} rounds"
-        )
     backend.tf32 = before
     return found
 
@@ -174,18 +167,37 @@ def compare_losses(backend: Any, rounds: int) -> Found:
 # ---- a whole run ---------------------------------------------------------------------------------
 
 
-def whole_run(options: argparse.Namespace) -> Found:
+@contextmanager
+def timed(backend: Any) -> Iterator[dict[str, float]]:
+    """Inside, the seconds are added up that a session spends on what it keeps."""
+    spent = dict.fromkeys(KEPT.values(), 0.0)
+
+    def watch(method: str, usual: Callable[[Session], None]) -> Callable[[Session], None]:
+        def noted(session: Session) -> None:
+            backend.synchronize()  # what the GPU still has to do is training
+            start = time.perf_counter()
+            usual(session)
+            spent[KEPT[method]] += time.perf_counter() - start
+
+        return noted
+
+    watched: dict[str, Any] = {method: watch(method, getattr(Session, method)) for method in KEPT}
+    with mock.patch.multiple(Session, **watched):
+        yield spent
+
+
+def whole_run(backend: Any, options: argparse.Namespace) -> Found:
     """The example itself, with its pictures, its log and its checkpoints."""
-    train_gan = runpy.run_path(str(MNIST_GAN))["main"]
+    train_gan = runpy.run_path(str(ROOT / "examples" / "mnist_gan.py"))["main"]
     arguments = ["--backend", "cupy", "--recipe", "tutorial"]
     arguments += ["--max-steps", "6"] if options.quick else ["--epochs", str(options.epochs)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, timed(backend) as spent:
         start = time.perf_counter()
-        train_gan([*arguments, "--out", str(Path(folder) / "run")])
+        if code := train_gan([*arguments, "--out", str(Path(folder) / "run")]):
+            raise UserError(f"the run ended early, with code {code}: its seconds say nothing")
         seconds = time.perf_counter() - start
     command = f"examples/mnist_gan.py {' '.join(arguments)}"
-    print(f"\n{command}: {seconds:.1f} s in all")
-    return {"command": command, "seconds": seconds}
+    return {"command": command, "seconds": seconds, "parts": spent}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -201,39 +213,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     backend: Any = get_backend("cupy")
     if options.quick:
         options.rounds, options.steps = 1, 2
+    command = f"python tests/benchmarks/gpu_check.py --parts {' '.join(options.parts)}"
+    found: Found = circumstances(command + " --quick" * options.quick)
     here = card(backend)
-    parts = " ".join(options.parts)
-    found: Found = circumstances(f"python tests/benchmarks/gpu_check.py --parts {parts}")
-    found |= {"gpu": here["gpu"], "driver": here["driver"]}
-    found["versions"] |= here["versions"]
-    said = ", ".join(f"{name} {which}" for name, which in here["versions"].items())
-    print(f"{here['gpu']}, driver {here['driver']}; {said}; {found['date']}")
+    found |= here | {"versions": found["versions"] | here["versions"]}
 
-    def keep(part: str, what: Any) -> None:
-        found[part] = what
+    def tell(table: str) -> None:
+        print(f"\n{gpu_tables.made(table, found)}", flush=True)
         if options.out:
             options.out.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(found, indent=1, ensure_ascii=False)
             options.out.write_text(text + "\n", encoding="utf-8")
 
+    tell("gpu-where")
     if "steps" in options.parts:
-        steps: list[Found] = []
+        found["steps"] = []
         for case in cases(options.quick):
-            steps.append(steps_of(case, backend, options))
-            keep("steps", steps)
+            found["steps"].append(steps_of(case, backend, options))
+            tell(f"gpu-steps {case.name}")
     if "kernels" in options.parts:
         side, megabytes, repeats = (64, 1, 2) if options.quick else (8192, 1024, 20)
         peak = kernels.peak_of(backend, side=side, megabytes=megabytes, repeats=repeats)
-        print(
-            f"\nAt best: {peak.copy / 1e9:,.0f} GB/s in a copy; in products "
-            f"{peak.float32 / 1e12:.1f} TFLOP/s in float32, {peak.tf32 / 1e12:.1f} with TF32"
-        )
-        keep("peak", peak._asdict())
-        keep("kernels", [kernels_of(c, backend, peak, repeats) for c in cases(options.quick)])
+        found["peak"], found["kernels"] = peak._asdict(), []
+        tell("gpu-peak")
+        for case in cases(options.quick):
+            found["kernels"].append(kernels_of(case, backend, repeats))
+            tell(f"gpu-kernels {case.name}")
     if "losses" in options.parts:
-        keep("losses", compare_losses(backend, 4 if options.quick else 100))
+        found["losses"] = compare_losses(backend, 4 if options.quick else 100)
+        tell("gpu-losses")
     if "run" in options.parts:
-        keep("run", whole_run(options))
+        found["run"] = whole_run(backend, options)
+        tell("gpu-run")
     return 0
 
 

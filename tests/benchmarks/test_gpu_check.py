@@ -4,13 +4,11 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from minigan.backend import Window
 from minigan.functional import leaky_relu
@@ -20,11 +18,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
-def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """gpu_check.py's siblings can be imported; torch's device, which it chooses, is put back."""
+def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gpu_check.py's siblings can be imported."""
     monkeypatch.syspath_prepend(str(HERE))
-    yield
-    torch.set_default_device(None)
 
 
 @pytest.fixture
@@ -44,19 +40,51 @@ def test_everything_is_measured_with_one_command(
     assert module("gpu_check").main(["--quick", "--out", str(tmp_path / "gpu.json")]) == 0
     said = capsys.readouterr().out
     found = json.loads((tmp_path / "gpu.json").read_text())
-    for i in range(2):
-        assert "minigan, recorded" in found["steps"][i]["turns"]
+    for i, name in enumerate(("MLP GAN, batch 8", "DCGAN 32×32×1, batch 4")):
+        assert found["steps"][i]["name"] == found["kernels"][i]["name"] == f"{name}, width ×0.125"
+        assert len(found["steps"][i]["turns"]["minigan, recorded"]) == 1
         assert found["kernels"][i]["step"] > 0 and len(found["kernels"][i]["kernels"]) > 30
+        assert f"| {name}, width ×0.125 | minigan, recorded | " in said
+        assert f"{name}, width ×0.125: a replayed step takes the GPU" in said
     assert found["losses"]["float64"]["farthest"] < 1e-9
     assert found["losses"]["float64"]["close for"] == 4  # all of them
-    assert found["run"]["seconds"] > 0 and found["gpu"] == gpu.gpu
-    for name in ("MLP GAN, batch 8", "DCGAN 32×32×1, batch 4"):
-        assert f"{name}, width ×0.125: milliseconds a step" in said
-        assert f"{name}, width ×0.125: a replayed step takes the GPU" in said
-    assert said.count("| minigan, recorded | ") == 2
-    assert said.count("| all others | | | ") == 2
-    assert "At best: " in said
-    assert "mnist_gan.py --backend cupy --recipe tutorial --max-steps 6: " in said
+    assert found["gpu"] == gpu.gpu and found["versions"]["cupy"] and found["machine"]["cores"]
+    assert found["command"].endswith("gpu_check.py --parts steps kernels losses run --quick")
+    run = found["run"]
+    assert run["command"] == "examples/mnist_gan.py --backend cupy --recipe tutorial --max-steps 6"
+    assert list(run["parts"]) == ["pictures", "checkpoints", "film and curves"]
+    assert 0 < min(run["parts"].values()) and sum(run["parts"].values()) < 2 * run["seconds"]
+    assert f"| `{run['command']}` | " in said
+
+
+def test_what_was_measured_is_kept_when_a_later_part_fails(
+    gpu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = module("gpu_check")
+
+    def fails(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, "kernels_of", fails)
+    path = tmp_path / "folder" / "gpu.json"
+    with pytest.raises(KeyboardInterrupt):
+        check.main(["--quick", "--parts", "steps", "kernels", "--out", str(path)])
+    found = json.loads(path.read_text())
+    assert found["gpu"] == gpu.gpu
+    assert len(found["steps"]) == 2 and found["peak"]["copy"] > 0 and found["kernels"] == []
+
+
+def test_who_fails_does_not_keep_others_from_being_measured(gpu: Any) -> None:
+    def no_compiler() -> Any:
+        raise OSError("no compiler\nin any folder")
+
+    def breaks() -> Any:
+        raise ZeroDivisionError
+
+    makers = {"one": no_compiler, "two": lambda: int, "three": lambda: breaks}
+    times, failed = module("gpu_check").measure(makers, gpu, 3, 2)
+    assert list(times) == ["two"] and len(times["two"]) == 3
+    assert failed == {"one": "OSError: no compiler", "three": "ZeroDivisionError"}
 
 
 def test_without_a_gpu_it_is_one_line() -> None:
@@ -73,10 +101,10 @@ def test_torch_plays_the_same_games() -> None:
     games, cases = module("gpu.games"), module("contenders.cases")
     for case, count in ((cases.mlp_gan(4, width=0.125), 2), (cases.dcgan(4, 32, 1, width=0.1), 3)):
         arrays = games.arrays_of(case)
-        plays = games.torch_games(case, arrays, device="cpu", compiled=False)
-        assert len(plays) == count
-        for play in plays.values():
-            d_loss, g_loss = play()
+        makers = games.torch_games(case, arrays, device="cpu", compiled=False)
+        assert len(makers) == count
+        for make in makers.values():
+            d_loss, g_loss = make()()
             assert 0.3 < float(d_loss) < 3 and 0.3 < float(g_loss) < 3
 
 
@@ -128,19 +156,3 @@ def test_a_formula_is_repeated_as_it_ran(gpu: Any, device: Any) -> None:
     with device.recording() as asked:
         call.repeat()
     assert [each.kind for each in asked if each.kind != "malloc"] == ["launch"]
-
-
-def test_what_takes_less_than_a_twentieth_is_put_together() -> None:
-    kernels = module("gpu.kernels")
-    found = [
-        kernels.Cost("a product", 2, 4e-6, 4000, 8_000_000, False),
-        kernels.Cost("a walk", 1, 1.7e-6, 3400, 0, False),
-        kernels.Cost("little", 3, 1e-7, 10, 0, False),
-    ]
-    head, rule, *rows = kernels.table(found, kernels.Peak(4e9, 8e12, 16e12))
-    assert head.count("|") == rule.count("|") == 9
-    assert rows == [
-        "| a product | 2 | 4.00 | 80% | 1 | 25% | 2.00 | 25% |",
-        "| a walk | 1 | 1.70 | 17% | 2 | 50% | | |",
-        "| all others | | | 3% | | | | |",
-    ]

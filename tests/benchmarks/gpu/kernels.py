@@ -4,6 +4,9 @@ Every heavy operation goes through one of the backend's methods, so one step is 
 watched. Each of the calls is then recorded many times over into a graph of its own and timed: in a
 replayed step, too, no Python stands between two kernels. Its arrays may lie in the GPU's cache from
 one repetition to the next, as they may in a small network's step.
+
+What goes through none of them is not seen: biases that linear layers add, batch norm's running
+statistics, random numbers. It is the difference between the calls and a replayed step.
 """
 
 from __future__ import annotations
@@ -28,7 +31,6 @@ WATCHED = (
     "kernel_gradient",
     "adam",
 )
-SHARE = 0.05  # of all kernels' time: what is above is reported
 
 
 class Call(NamedTuple):
@@ -162,29 +164,6 @@ def seconds_of(backend: Any, call: Callable[[], object], *, repeats: int) -> flo
     if play.failed:
         raise UserError("it cannot be recorded, so its time without Python is not known")
     return best
-
-
-def table(found: list[Cost], peak: Peak) -> list[str]:
-    """Markdown: the kernels above SHARE of the time of all, and the rest in one line."""
-    total = sum(cost.total for cost in found)
-    lines = [
-        "| kernel | calls | µs each | share | GB/s | of a copy's | TFLOP/s | of a product's |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    rest = 0.0
-    for cost in found:
-        if cost.total < SHARE * total:
-            rest += cost.total
-            continue
-        traffic, work = cost.bytes / cost.seconds, cost.flop / cost.seconds
-        best = peak.tf32 if cost.rounded else peak.float32
-        products = f"{work / 1e12:.2f} | {work / best:.0%}" if work else "|"
-        lines.append(
-            f"| {cost.name} | {cost.calls} | {cost.seconds * 1e6:.2f} | {cost.total / total:.0%} | "
-            f"{traffic / 1e9:,.0f} | {traffic / peak.copy:.0%} | {products} |"
-        )
-    lines.append(f"| all others | | | {rest / total:.0%} | | | | |")
-    return lines
 
 
 # ---------------------------------------------------------------------------------------------
