@@ -163,20 +163,30 @@ class NumpyBackend(Backend):
     # ---- convolution, channels last ----------------------------------------------------------
 
     def convolution(self, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
-        by = _convolutions(window, w.shape, window.outputs(x.shape[1:3], w.shape[:2]))
-        return by.convolution(self.threads, x, w, window)
+        places = window.outputs(x.shape[1:3], w.shape[:2])
+        by, workers = self._convolutions(window, w.shape, places)
+        return by.convolution(*workers, x, w, window)
 
     def transposed_convolution(
         self, g: np.ndarray, w: np.ndarray, window: Window, size: tuple[int, int]
     ) -> np.ndarray:
-        by = _convolutions(window, w.shape, g.shape[1:3])
-        return by.transposed_convolution(self.threads, g, w, window, size)
+        by, workers = self._convolutions(window, w.shape, g.shape[1:3])
+        return by.transposed_convolution(*workers, g, w, window, size)
 
     def kernel_gradient(
         self, g: np.ndarray, x: np.ndarray, window: Window, kernel: tuple[int, int]
     ) -> np.ndarray:
-        by = _convolutions(window, (*kernel, x.shape[3], g.shape[3]), g.shape[1:3])
-        return by.kernel_gradient(self.threads, g, x, window, kernel)
+        shape = (*kernel, x.shape[3], g.shape[3])
+        by, workers = self._convolutions(window, shape, g.shape[1:3])
+        return by.kernel_gradient(*workers, g, x, window, kernel)
+
+    def _convolutions(
+        self, window: Window, kernel: tuple[int, ...], places: tuple[int, ...]
+    ) -> tuple[ModuleType, tuple[Any, ...]]:
+        """The file whose three convolutions are the faster ones for these shapes, and who works."""
+        if winograd.fits(window, kernel, places):
+            return winograd, (self.threads, self.compiler)
+        return convolution, (self.threads,)
 
     # ---- optimizers ------------------------------------------------------------------------------
 
@@ -224,11 +234,6 @@ def _affine(out: Array, *operands: Array) -> Array:
 
 
 # ---------------------------------------------------------------------------------------------
-
-
-def _convolutions(window: Window, kernel: tuple[int, ...], places: tuple[int, ...]) -> ModuleType:
-    """The file whose three convolutions are the faster ones for these shapes."""
-    return winograd if winograd.fits(window, kernel, places) else convolution
 
 
 def _flat_views(arrays: Sequence[Any]) -> list[Any] | None:

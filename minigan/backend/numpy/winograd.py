@@ -43,9 +43,13 @@ blocks of 2 × 2 outputs in an image, M = n·TY·TX in n images; K = stride²·C
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from minigan.backend.interface import Window
+from minigan.backend.numpy.compiler import Compiler
 from minigan.backend.numpy.threads import Threads
 
 BLOCKS = 256  # rows of a matrix product: fewer are slow, and more leave the cache
@@ -67,17 +71,19 @@ def fits(window: Window, kernel: tuple[int, ...], places: tuple[int, ...]) -> bo
     )
 
 
-def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
+def convolution(
+    threads: Threads, compiler: Compiler, x: np.ndarray, w: np.ndarray, window: Window
+) -> np.ndarray:
     """y = sumsᵀ(differences(x) · sums(w)), where ᵀ is the adjoint"""
     height, width = window.outputs(x.shape[1:3], w.shape[:2])
     blocks, out = (height // 2, width // 2), w.shape[3]
-    w_sums = _kernel_sums(threads, w, window)  # (9, K, O)
+    w_sums = _kernel_sums(threads, compiler, w, window)  # (9, K, O)
     y = np.empty((len(x), height, width, out), x.dtype)
 
     def compute(images: slice) -> None:
-        products = _image_differences(x[images], window, blocks) @ w_sums  # (9, M, O)
-        products = products.reshape(3, 3, images.stop - images.start, *blocks, out)
-        _add_sums(_add_sums(products, 3), 1, y[images])
+        products = _image_differences(compiler, x[images], window, blocks) @ w_sums  # (9, M, O)
+        products = products.reshape(9, images.stop - images.start, *blocks, out)
+        _written(compiler, add_sums, _of_pairs(y[images]), [*products])
 
     with threads.single_threaded_products():
         threads.run(compute, _pieces(threads, len(x), blocks))
@@ -85,16 +91,21 @@ def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) 
 
 
 def transposed_convolution(
-    threads: Threads, g: np.ndarray, w: np.ndarray, window: Window, size: tuple[int, int]
+    threads: Threads,
+    compiler: Compiler,
+    g: np.ndarray,
+    w: np.ndarray,
+    window: Window,
+    size: tuple[int, int],
 ) -> np.ndarray:
     """x = differencesᵀ(sums(g) · sums(w))"""
     blocks = g.shape[1] // 2, g.shape[2] // 2
-    w_sums = _kernel_sums(threads, w, window).transpose(0, 2, 1)  # (9, O, K)
+    w_sums = _kernel_sums(threads, compiler, w, window).transpose(0, 2, 1)  # (9, O, K)
     x = np.empty((len(g), *size, w.shape[2]), g.dtype)
 
     def compute(images: slice) -> None:
-        products = _output_sums(g[images]) @ w_sums  # (9, M, K)
-        _add_image_differences(products, window, blocks, x[images])
+        products = _output_sums(compiler, g[images]) @ w_sums  # (9, M, K)
+        _add_image_differences(compiler, products, window, blocks, x[images])
 
     with threads.single_threaded_products():
         threads.run(compute, _pieces(threads, len(g), blocks))
@@ -102,68 +113,101 @@ def transposed_convolution(
 
 
 def kernel_gradient(
-    threads: Threads, g: np.ndarray, x: np.ndarray, window: Window, kernel: tuple[int, int]
+    threads: Threads,
+    compiler: Compiler,
+    g: np.ndarray,
+    x: np.ndarray,
+    window: Window,
+    kernel: tuple[int, int],
 ) -> np.ndarray:
     """w = sumsᵀ(differences(x) · sums(g))"""
     blocks = g.shape[1] // 2, g.shape[2] // 2
     (down, right), channels, out = window.stride, x.shape[3], g.shape[3]
 
     def compute(images: slice) -> np.ndarray:
-        seen = _image_differences(x[images], window, blocks).transpose(0, 2, 1)  # (9, K, M)
-        return seen @ _output_sums(g[images])  # (9, K, O)
+        seen = _image_differences(compiler, x[images], window, blocks)  # (9, M, K)
+        return seen.transpose(0, 2, 1) @ _output_sums(compiler, g[images])  # (9, K, O)
 
     with threads.single_threaded_products():
         products = threads.total(compute, _pieces(threads, len(x), blocks))
-    products = products.reshape(3, 3, 1, down, 1, right, channels, out)
-    return _add_sums(_add_sums(products, 3), 0).reshape(*kernel, channels, out)
+    products = products.reshape(9, down, right, channels, out)
+    w = np.empty((2, down, 2, right, channels, out), products.dtype)
+    parts = [w[i, :, j] for i in range(2) for j in range(2)]
+    _written(compiler, add_sums, parts, [*products])
+    return w.reshape(*kernel, channels, out)
 
 
 def _pieces(threads: Threads, count: int, blocks: tuple[int, int]) -> list[slice]:
     return threads.pieces(count, max(1, BLOCKS // (blocks[0] * blocks[1])))
 
 
-# ---- the transforms in both directions -------------------------------------------------------
+# ---- what is transformed, as views of every second row and column ----------------------------
 
 
-def _kernel_sums(threads: Threads, w: np.ndarray, window: Window) -> np.ndarray:
+def _kernel_sums(threads: Threads, compiler: Compiler, w: np.ndarray, window: Window) -> np.ndarray:
     """(KH, KW, C, O) -> (9, K, O)"""
     (down, right), (channels, out) = window.stride, w.shape[2:]
     folded = w.reshape(2, down, 2, right, channels, out)
-    result = np.empty((3, 3, 1, down, 1, right, channels, out), w.dtype)
+    result = np.empty((9, down, right, channels, out), w.dtype)
 
     def compute(some: slice) -> None:
-        _sums(_sums(folded[..., some, :], 0), 3, result[..., some, :])
+        parts = [folded[i, :, j, :, some] for i in range(2) for j in range(2)]
+        _written(compiler, sums, [*result[:, :, :, some]], parts)
 
     threads.run(compute, threads.pieces(channels, channels))
     return result.reshape(9, -1, out)
 
 
-def _output_sums(g: np.ndarray) -> np.ndarray:
+def _output_sums(compiler: Compiler, g: np.ndarray) -> np.ndarray:
     """(n, OH, OW, O) -> (9, M, O)"""
-    blocks = len(g) * (g.shape[1] // 2) * (g.shape[2] // 2)
-    return _sums(_sums(g, 1), 3).reshape(9, blocks, g.shape[3])
+    n, height, width, out = g.shape
+    result = np.empty((9, n, height // 2, width // 2, out), g.dtype)
+    _written(compiler, sums, [*result], _of_pairs(g))
+    return result.reshape(9, n * (height // 2) * (width // 2), out)
 
 
-def _image_differences(x: np.ndarray, window: Window, blocks: tuple[int, int]) -> np.ndarray:
+def _image_differences(
+    compiler: Compiler, x: np.ndarray, window: Window, blocks: tuple[int, int]
+) -> np.ndarray:
     """(n, H, W, C) -> (9, M, K)"""
     (top, left), (down, right) = window.padding, window.stride
     n, height, width, channels = x.shape
     padded = np.zeros(_padded(x.shape, window), x.dtype)
     padded[:, top : top + height, left : left + width] = x
-    differences = _differences(_differences(_folded(padded, window, blocks), 1), 3)
-    return differences.reshape(9, n * blocks[0] * blocks[1], down * right * channels)
+    folded = _folded(padded, window, blocks)
+    result = np.empty((9, n, *blocks, down, right * channels), x.dtype)
+    _written(compiler, differences, [*result], _of_threes(folded, blocks))
+    return result.reshape(9, n * blocks[0] * blocks[1], down * right * channels)
 
 
 def _add_image_differences(
-    products: np.ndarray, window: Window, blocks: tuple[int, int], x: np.ndarray
+    compiler: Compiler,
+    products: np.ndarray,
+    window: Window,
+    blocks: tuple[int, int],
+    x: np.ndarray,
 ) -> None:
     """(9, M, K) -> (n, H, W, C) in x: the adjoint of `_image_differences`."""
     (top, left), (down, right) = window.padding, window.stride
     n, height, width, channels = x.shape
     padded = np.zeros(_padded(x.shape, window), x.dtype)
     products = products.reshape(3, 3, n, *blocks, down, right * channels)
-    _add_differences(_add_differences(products, 3), 1, _folded(padded, window, blocks))
+    rows = _add_differences(compiler, products, 3)
+    _add_differences(compiler, rows, 1, _folded(padded, window, blocks))
     x[...] = padded[:, top : top + height, left : left + width]
+
+
+def _of_pairs(x: np.ndarray) -> list[np.ndarray]:
+    """(n, 2·TY, 2·TX, …) -> the four numbers of each 2 × 2, row by row."""
+    return [x[:, i::2, j::2] for i in range(2) for j in range(2)]
+
+
+def _of_threes(x: np.ndarray, blocks: tuple[int, int]) -> list[np.ndarray]:
+    """(n, 2·TY + 1, 2·TX + 1, …) -> the nine of each 3 × 3; the next begins with the last."""
+    (down, across), every = blocks, range(3)
+    return [
+        x[:, i : i + 2 * down - 1 : 2, j : j + 2 * across - 1 : 2] for i in every for j in every
+    ]
 
 
 def _padded(shape: tuple[int, ...], window: Window) -> tuple[int, ...]:
@@ -183,62 +227,94 @@ def _folded(padded: np.ndarray, window: Window, blocks: tuple[int, int]) -> np.n
     return folded.transpose(0, 1, 3, 2, 4)[:, : 2 * blocks[0] + 1, : 2 * blocks[1] + 1]
 
 
-# ---- the transforms in one direction, along an axis, and their adjoints ----------------------
+# ---- the transforms --------------------------------------------------------------------------
+# Each is written for NumPy, pass by pass into `out`, and compiled into one pass where that can be.
+# First for one direction; then down the rows, and along them in place. Of nine results, the first
+# three are those of the left column: a, a + b and b down the rows.
 
 
-def _sums(pairs: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
-    """(…, 2T, …) -> (3, …, T, …): a, a + b and b of each pair."""
-    if out is None:
-        out = np.empty((3, *_resized(pairs, axis, pairs.shape[axis] // 2)), pairs.dtype)
-    first, both, second = np.moveaxis(out, axis + 1, 1)  # (T, …) each
-    line = np.moveaxis(pairs, axis, 0)
-    a, b = line[0::2], line[1::2]
-    first[...] = a
-    np.add(a, b, out=both)
-    second[...] = b
+def _written(
+    compiler: Compiler,
+    transform: Callable[..., Any],
+    out: list[np.ndarray],
+    given: list[np.ndarray],
+) -> None:
+    """The transform of the given arrays, into `out`."""
+    in_one_pass = compiler.each(transform, given, memory=len(out))
+    if in_one_pass is None:
+        transform(*out, *given)
+    else:
+        in_one_pass(*given, out=tuple(out))
+
+
+def _sums(out: Sequence[Any], a: Any, b: Any) -> None:
+    """a, a + b and b of each pair."""
+    np.multiply(a, 1, out=out[0])
+    np.add(a, b, out=out[1])
+    np.multiply(b, 1, out=out[2])
+
+
+def sums(*arrays: Any) -> Sequence[Any]:
+    """Nine of four."""
+    out, (a, b, c, d) = arrays[:9], arrays[9:]
+    _sums(out[:3], a, c)
+    _sums(out[6:], b, d)
+    for i in range(3):
+        np.add(out[i], out[6 + i], out=out[3 + i])
     return out
 
 
-def _add_sums(sums: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
-    """(3, …, T, …) -> (…, 2T, …): the adjoint of `_sums`."""
-    if out is None:
-        out = np.empty(_resized(sums[0], axis, 2 * sums.shape[axis + 1]), sums.dtype)
-    first, both, second = np.moveaxis(sums, axis + 1, 1)  # (T, …) each
-    line = np.moveaxis(out, axis, 0)
-    np.add(first, both, out=line[0::2])
-    np.add(both, second, out=line[1::2])
+def add_sums(*arrays: Any) -> Sequence[Any]:
+    """Four of nine: the adjoint of `sums`, which adds a + b to what a and b get."""
+    out, given = arrays[:4], arrays[4:]
+    for j in range(2):  # the left column, and the right one; along the rows first
+        left, right = given[3 * j : 3 * j + 3], given[3 * j + 3 : 3 * j + 6]
+        both = left[1] + right[1]
+        for place, i in ((out[j], 0), (out[2 + j], 2)):
+            np.add(left[i], right[i], out=place)
+            np.add(place, both, out=place)
     return out
 
 
-def _differences(x: np.ndarray, axis: int) -> np.ndarray:
-    """(…, 2T + 1, …) -> (3, …, T, …): x₀ − x₁, x₁ and x₂ − x₁ of each three; x₂ begins the next."""
-    result = np.empty((3, *_resized(x, axis, x.shape[axis] // 2)), x.dtype)
-    before, at, after = np.moveaxis(result, axis + 1, 1)  # (T, …) each
-    line = np.moveaxis(x, axis, 0)
-    ends, middle = line[0::2], line[1::2]
-    np.subtract(ends[:-1], middle, out=before)
-    at[...] = middle
-    np.subtract(ends[1:], middle, out=after)
-    return result
+def _differences(out: Sequence[Any], before: Any, at: Any, after: Any) -> None:
+    """x₀ − x₁, x₁ and x₂ − x₁ of each three."""
+    np.subtract(before, at, out=out[0])
+    np.multiply(at, 1, out=out[1])
+    np.subtract(after, at, out=out[2])
+
+
+def differences(*arrays: Any) -> Sequence[Any]:
+    """Nine of nine."""
+    out, x = arrays[:9], arrays[9:]
+    for j in range(3):
+        _differences(out[3 * j : 3 * j + 3], *x[j::3])
+    for i in range(3):
+        before, at, after = out[i::3]
+        np.subtract(before, at, out=before)
+        np.subtract(after, at, out=after)
+    return out
+
+
+def _without_ends(middle: Any, at: Any, before: Any, after: Any) -> Any:
+    np.subtract(at, before, out=middle)
+    return np.subtract(middle, after, out=middle)
 
 
 def _add_differences(
-    differences: np.ndarray, axis: int, out: np.ndarray | None = None
+    compiler: Compiler, three: np.ndarray, axis: int, out: np.ndarray | None = None
 ) -> np.ndarray:
-    """(3, …, T, …) -> (…, 2T + 1, …): the adjoint of `_differences`."""
+    """(3, …, T, …) -> (…, 2T + 1, …): the adjoint of `_differences`, in one direction.
+
+    What ends one three and begins the next gets something from both.
+    """
     if out is None:
-        length = 2 * differences.shape[axis + 1] + 1
-        out = np.empty(_resized(differences[0], axis, length), differences.dtype)
-    before, at, after = np.moveaxis(differences, axis + 1, 1)  # (T, …) each
+        length = 2 * three.shape[axis + 1] + 1
+        out = np.empty((*three.shape[1 : axis + 1], length, *three.shape[axis + 2 :]), three.dtype)
+    before, at, after = np.moveaxis(three, axis + 1, 1)  # (T, …) each
     line = np.moveaxis(out, axis, 0)
-    ends, middle = line[0::2], line[1::2]
+    ends = line[0::2]
     ends[0] = before[0]
     np.add(before[1:], after[:-1], out=ends[1:-1])
     ends[-1] = after[-1]
-    np.subtract(at, before, out=middle)
-    middle -= after
+    _written(compiler, _without_ends, [line[1::2]], [at, before, after])
     return out
-
-
-def _resized(x: np.ndarray, axis: int, length: int) -> tuple[int, ...]:
-    return (*x.shape[:axis], length, *x.shape[axis + 1 :])

@@ -12,6 +12,7 @@ from minigan import functional as F  # noqa: N812
 from minigan.backend.interface import Window
 from minigan.backend.numpy import convolution as numpy_convolution
 from minigan.backend.numpy import winograd
+from minigan.backend.numpy.compiler import Compiler
 from minigan.backend.numpy.threads import Threads
 from minigan.tensor import Tensor, grad
 from minigan.testing import check_gradients
@@ -81,7 +82,7 @@ def test_all_three_equal_the_columns_way(
     ):
         plain = getattr(numpy_convolution, name)(ONE, *arguments)
         np.testing.assert_array_equal(
-            getattr(winograd, name)(pool, *arguments), plain, err_msg=name
+            getattr(winograd, name)(pool, Compiler(), *arguments), plain, err_msg=name
         )
 
 
@@ -111,10 +112,11 @@ def test_the_layers_of_the_dcgan_are_as_exact_as_by_columns() -> None:
     x, w = random.normal(size=(8, 16, 16, 64)), random.normal(size=(4, 4, 64, 64))
     exact = numpy_convolution.convolution(ONE, x, w, window)
     single = (x.astype(np.float32), w.astype(np.float32), window)
-    errors = [
-        np.abs(way.convolution(ONE, *single) - exact).max() / np.abs(exact).max()
-        for way in (winograd, numpy_convolution)
-    ]
+    found = (
+        winograd.convolution(ONE, Compiler(), *single),
+        numpy_convolution.convolution(ONE, *single),
+    )
+    errors = [np.abs(y - exact).max() / np.abs(exact).max() for y in found]
     assert errors[0] < 3 * errors[1] < 3e-5
 
 
@@ -136,12 +138,39 @@ def test_it_is_chosen_where_it_pays(
     assert winograd.fits(window, kernel, places) is expected
 
 
+def _places(numbers: np.ndarray) -> list[np.ndarray]:
+    """Each number as an array without axes, which can be written into."""
+    return [numbers[i, ...] for i in range(len(numbers))]
+
+
+@pytest.mark.parametrize(
+    ("transform", "results", "given"), [("sums", 9, 4), ("add_sums", 4, 9), ("differences", 9, 9)]
+)
+def test_compiled_or_not_the_bytes_are_the_same(transform: str, results: int, given: int) -> None:
+    """NaN, infinities and both zeros among them."""
+    pytest.importorskip("llvmlite")
+    x = np.random.default_rng(3).standard_normal((given, 4, 300)).astype(np.float32)
+    x[:, 0, :5] = [np.nan, np.inf, -np.inf, 0.0, -0.0]
+    formula, found = getattr(winograd, transform), []
+    compiler = Compiler()
+    for compiler.on in (True, False):
+        out = np.empty((results, 4, 300), np.float32)
+        with np.errstate(invalid="ignore"):
+            winograd._written(compiler, formula, [*out], [*x])
+        found.append(out)
+    assert compiler._made and None not in compiler._made.values()
+    np.testing.assert_array_equal(*found)
+    assert (np.signbit(found[0]) == np.signbit(found[1]))[~np.isnan(found[0])].all()
+
+
 def test_the_worked_numbers_of_the_docstring() -> None:
     """y₀ = 23 and y₁ = 22 by three products, through the very transforms of the kernels."""
     x, w = np.array([1, 4, 2]), np.array([3, 5])
-    products = winograd._differences(x, 0) * winograd._sums(w, 0)
-    assert products.ravel().tolist() == [-9, 32, -10]
-    assert winograd._add_sums(products, 0).tolist() == [23, 22]
+    of_x, of_w = np.empty(3, int), np.empty(3, int)
+    winograd._differences(_places(of_x), *_places(x))
+    winograd._sums(_places(of_w), *_places(w))
+    p, q, r = (of_x * of_w).tolist()
+    assert (p, q, r) == (-9, 32, -10) and (p + q, q + r) == (23, 22)
     assert (np.convolve(x, w[::-1], "valid") == [23, 22]).all()
     text = " ".join((winograd.__doc__ or "").split())
     assert "With x = (1, 4, 2) and w = (3, 5): y₀ = 1·3 + 4·5 = 23 and y₁ = 4·3 + 2·5 = 22" in text
