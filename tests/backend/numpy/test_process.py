@@ -32,9 +32,11 @@ def run(program: str, **environment: str) -> str:
 
 # ---- freed memory --------------------------------------------------------------------------------
 
-# Page faults of ten large arrays, after a first one: 4,096 pages each if their memory is new.
+# Page faults of ten large arrays, after a first one: 4,096 pages each if their memory is new. Linux
+# may give huge pages instead, now more of them and now fewer: it is asked for none.
 FAULTS = """
-import numpy as np, resource
+import ctypes, numpy as np, resource
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE
 np.ones(1 << 21)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
