@@ -22,6 +22,7 @@ from minigan.backend.interface import Window
 from minigan.backend.numpy.threads import Threads
 
 COLUMNS = 1 << 20  # numbers in the column matrix of one thread: 4 MiB of float32
+SHORT = 8  # runs of fewer numbers are slow: then a row of places is added up, number by number
 
 
 def convolution(threads: Threads, x: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
@@ -111,10 +112,15 @@ def _from_columns(columns: np.ndarray, window: Window, size: tuple[int, int]) ->
     (top, left), (down, right), (dy, dx) = window.padding, window.stride, window.dilation
     n, rows, across, high, wide, channels = columns.shape
     padded = np.zeros((n, size[0] + 2 * top, size[1] + 2 * left, channels), columns.dtype)
-    image, line, pixel, channel = padded.strides
     # As many columns of the kernel as the stride is wide lie side by side at neighboring places:
     # taken together they are longer runs, and the places do not overlap.
     together = right if dx == 1 else 1
+    if together * channels < SHORT:
+        for a, b, c in np.ndindex(high, wide, channels):
+            pixels = padded[:, a * dy :, b * dx :, c]
+            pixels[:, : down * rows : down, : right * across : right] += columns[:, :, :, a, b, c]
+        return padded[:, top : top + size[0], left : left + size[1]]
+    image, line, pixel, channel = padded.strides
     for a in range(high):
         for b in range(0, wide, together):
             some = min(together, wide - b)
