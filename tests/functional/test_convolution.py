@@ -260,6 +260,25 @@ def test_a_large_float32_batch_is_as_exact_as_torchs(backend: Backend) -> None:
         assert np.abs(mine.numpy() - exact).max() < most * np.abs(its - exact).max()
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_short_runs_are_added_up_to_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch, stride: int, channels: int
+) -> None:
+    """A number of a row of places at a time, or runs of neighboring channels and pixels."""
+    random, window = np.random.default_rng(4), Window((stride, stride), (1, 1))
+    g = random.standard_normal((3, 5, 6, 2)).astype(np.float32)
+    w = random.standard_normal((4, 3, channels, 2)).astype(np.float32)
+    size = (4 * stride + 2, 5 * stride + 1)  # of an image that has 5 × 6 places
+    assert window.outputs(size, (4, 3)) == (5, 6)
+    found = []
+    for short in (0, 1000):
+        monkeypatch.setattr(numpy_convolution, "SHORT", short)
+        x = numpy_convolution.transposed_convolution(Threads(1), g, w, window, size)
+        found.append(x.tobytes())
+    assert found[0] == found[1]
+
+
 def test_an_empty_batch_is_torchs_too(backend: Backend) -> None:
     x = Tensor(np.zeros((0, 3, 5, 6)), True, backend=backend)
     w = Tensor(np.ones((4, 3, 2, 2)), True, backend=backend)
