@@ -66,8 +66,8 @@ __device__ void columns(const Part* x, Part* out, long long places, Geometry g) 
     }
 }
 
-// Which kernel rows (or columns) saw a pixel: those at `first`, and every `step` places before it,
-// down to `last`; kernel row a stood `y − a·dy` below the padding's edge.
+// At which places along one direction the kernel may have seen a pixel at y, counted with the
+// padding: from `first` down to `last`. (With dilation it saw only every so many of the pixels.)
 struct Seen {
     int first, last;
 };

@@ -296,6 +296,7 @@ def differences(*arrays: Any) -> Sequence[Any]:
 
 
 def _without_ends(middle: Any, at: Any, before: Any, after: Any) -> Any:
+    """What the middle of a three gets: all that x₁ was in."""
     np.subtract(at, before, out=middle)
     return np.subtract(middle, after, out=middle)
 
